@@ -1,0 +1,11 @@
+/* The compiler builtins we use, in one place. gcc and clang have all of them. */
+#ifndef EP_BUILTINS_H
+#define EP_BUILTINS_H
+
+#define EP_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
+#define EP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define EP_MUL_OVERFLOW(a, b, out) __builtin_mul_overflow((a), (b), (out))
+#define EP_ADD_OVERFLOW(a, b, out) __builtin_add_overflow((a), (b), (out))
+#define EP_SUB_OVERFLOW(a, b, out) __builtin_sub_overflow((a), (b), (out))
+
+#endif
