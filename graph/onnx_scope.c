@@ -1,0 +1,131 @@
+/* What names mean: tensors, unique names, operator set versions. */
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#include "graph/onnx_internal.h"
+
+/* Versions of ONNX's own domain that the importer knows. */
+enum { MIN_OPSET = 7, MAX_OPSET = 24 };
+
+/* What local functions may expand to: nodes, operands and attributes, and bytes. The largest
+ * networks known to us stay under a tenth. */
+#define MAX_EXPANDED 1000000
+#define MAX_ARENA_BYTES ((size_t)512 << 20)
+
+const char *ep__domain(const char *domain)
+{
+    const char *text = ep__text(domain);
+    return strcmp(text, "ai.onnx") == 0 ? "" : text;
+}
+
+/* The value of a name in `taken` is the number after the last "_" that was given out for it, so
+ * that n equal names cost n steps. */
+ep_status ep__unique_name(ep__importer *im, ep_names *taken, const char *name, const char **out)
+{
+    char *unique;
+    uint32_t number = ep_names_get(taken, name);
+    if (number == EP_NO_INDEX) {
+        unique = ep_arena_string(im->arena, name, strlen(name));
+        if (!unique) return ep_fail_memory(im->err);
+    } else {
+        ep_text text = {0};
+        do {
+            text.length = 0;
+            ep_text_printf(&text, "%s_%u", name, ++number);
+        } while (!text.failed && ep_names_get(taken, ep_text_cstr(&text)) != EP_NO_INDEX);
+        unique = text.failed ? NULL : ep_arena_string(im->arena, text.data, text.length);
+        ep_text_free(&text);
+        if (!unique) return ep_fail_memory(im->err);
+        EP_TRY(ep_names_put(taken, name, number, im->err));
+    }
+    *out = unique;
+    return ep_names_put(taken, unique, 1, im->err);
+}
+
+static ep_status add_slot(ep__importer *im, const char *name, uint32_t *out)
+{
+    void *slots = im->slots;
+    EP_TRY(ep_grow(&slots, &im->slots_capacity, (uint64_t)im->n_slots + 1, sizeof *im->slots,
+                   im->err));
+    im->slots = slots;
+    ep__slot slot = {.tensor = {.producer = EP_NO_INDEX}};
+    EP_TRY(ep__unique_name(im, im->tensor_names, name, &slot.tensor.name));
+    assert(im->n_slots < EP__ABSENT);
+    *out = im->n_slots;
+    im->slots[im->n_slots++] = slot;
+    return EP_OK;
+}
+
+ep_status ep__use(ep__importer *im, const ep__scope *scope, const char *name, uint32_t *out)
+{
+    *out = EP_NO_INDEX;
+    if (!*name) return EP_OK;
+    const uint32_t known = ep_names_get(scope->tensors, name);
+    if (known != EP_NO_INDEX) {
+        if (known != EP__ABSENT) *out = known;
+        return EP_OK;
+    }
+    const char *full = name;
+    if (*scope->prefix) full = ep_arena_printf(im->scratch, "%s%s", scope->prefix, name);
+    if (!full) return ep_fail_memory(im->err);
+    EP_TRY(add_slot(im, full, out));
+    return ep_names_put(scope->tensors, name, *out, im->err);
+}
+
+ep_status ep__define(ep__importer *im, const ep__scope *scope, const char *name, uint32_t *out)
+{
+    EP_TRY(ep__use(im, scope, name, out));
+    EP_FAIL_IF(*out == EP_NO_INDEX || im->slots[*out].defined, im->err, EP_BAD_MODEL,
+               "%s: tensor '%s%.200s' is defined twice", im->path, scope->prefix, name);
+    im->slots[*out].defined = true;
+    return EP_OK;
+}
+
+ep_status ep__add_constant(ep__importer *im, const char *name, const EpOnnx__TensorProto *proto,
+                           uint32_t *out)
+{
+    EP_TRY(add_slot(im, name, out));
+    ep__slot *slot = &im->slots[*out];
+    slot->defined = true;
+    return ep__read_tensor(im, proto, slot->tensor.name, &slot->tensor);
+}
+
+ep_status ep__read_opsets(ep__importer *im, EpOnnx__OperatorSetIdProto *const *protos, size_t count,
+                          const char *where, ep_names **out)
+{
+    *out = ep_names_new();
+    if (!*out) return ep_fail_memory(im->err);
+    for (size_t i = 0; i < count; i++) {
+        const char *domain = ep__domain(protos[i]->domain);
+        const int64_t version = protos[i]->version;
+        EP_FAIL_IF(!*domain && (version < MIN_OPSET || version > MAX_OPSET), im->err,
+                   EP_UNSUPPORTED, "%s: %s imports opset %lld of ONNX; supported are %d to %d",
+                   im->path, where, (long long)version, MIN_OPSET, MAX_OPSET);
+        EP_FAIL_IF(version < 0 || version > INT_MAX, im->err, EP_BAD_MODEL,
+                   "%s: %s imports version %lld of domain '%.200s'", im->path, where,
+                   (long long)version, domain);
+        EP_TRY(ep_names_put(*out, domain, (uint32_t)version, im->err));
+    }
+    return EP_OK;
+}
+
+ep_status ep__spend(ep__importer *im, uint64_t amount)
+{
+    im->expanded += amount;
+    EP_FAIL_IF(im->expanded > MAX_EXPANDED, im->err, EP_UNSUPPORTED,
+               "%s: local functions expand to more than %d nodes, operands and attributes",
+               im->path, MAX_EXPANDED);
+    EP_FAIL_IF(ep_arena_bytes(im->arena) > MAX_ARENA_BYTES, im->err, EP_UNSUPPORTED,
+               "%s: local functions expand to more than %zu MiB", im->path, MAX_ARENA_BYTES >> 20);
+    return EP_OK;
+}
+
+ep_status ep__list_add(ep__importer *im, uint32_t tensor)
+{
+    void *list = im->list;
+    EP_TRY(ep_grow(&list, &im->list_capacity, (uint64_t)im->n_list + 1, sizeof *im->list, im->err));
+    im->list = list;
+    im->list[im->n_list++] = tensor;
+    return EP_OK;
+}

@@ -1,0 +1,20 @@
+/* This file is private to graph/. */
+#ifndef EP_TENSOR_INTERNAL_H
+#define EP_TENSOR_INTERNAL_H
+
+#include <stdint.h>
+
+#define EP__MAX_VARINT_BYTES 10
+
+/* Reads a protobuf varint at `*at`, which ends within EP__MAX_VARINT_BYTES, and steps over it. */
+static inline uint64_t ep__varint_next(const uint8_t **at)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        const uint8_t byte = *(*at)++;
+        if (shift < 64) value |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80)) return value;
+    }
+}
+
+#endif
