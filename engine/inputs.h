@@ -1,0 +1,10 @@
+/* Private to engine: the shapes of a network's inputs. */
+#ifndef EP_ENGINE_INPUTS_H
+#define EP_ENGINE_INPUTS_H
+
+#include "engine/engine.h"
+
+/* Makes every input's shape concrete as the options say, and sets batch_from and batch_to. */
+ep_status ep__set_inputs(ep_network *network, const ep_specialize_options *options, ep_error *err);
+
+#endif

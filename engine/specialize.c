@@ -1,0 +1,127 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "engine/fold.h"
+#include "engine/inputs.h"
+
+/* The same network, in an arena of its own, to be changed. */
+static ep_network *copy_network(const ep_network *network)
+{
+    ep_arena *arena = ep_arena_new();
+    ep_network *copy = arena ? EP_NEW(arena, ep_network, 1) : NULL;
+    if (!copy) {
+        ep_arena_free(arena);
+        return NULL;
+    }
+    *copy = *network;
+    copy->arena = arena;
+    copy->n_maps = 0;
+    copy->maps = NULL;
+    copy->tensors = EP_NEW(arena, ep_tensor, network->n_tensors);
+    copy->nodes = EP_NEW(arena, ep_node, network->n_nodes);
+    if (!copy->tensors || !copy->nodes) {
+        ep_arena_free(arena);
+        return NULL;
+    }
+    if (network->n_tensors) {
+        memcpy(copy->tensors, network->tensors, network->n_tensors * sizeof *copy->tensors);
+    }
+    if (network->n_nodes) {
+        memcpy(copy->nodes, network->nodes, network->n_nodes * sizeof *copy->nodes);
+    }
+    return copy;
+}
+
+/* Of the nodes with `node_needed[i]`, keeps those that an output depends on; `tensor_needed` says
+ * what they read, and the outputs. */
+static void find_needed(const ep_network *network, bool *node_needed, bool *tensor_needed)
+{
+    memset(tensor_needed, 0, network->n_tensors * sizeof *tensor_needed);
+    for (uint32_t i = 0; i < network->n_outputs; i++) tensor_needed[network->outputs[i]] = true;
+    for (uint32_t i = network->n_nodes; i-- > 0;) {
+        const ep_node *node = &network->nodes[i];
+        bool needed = false;
+        for (uint32_t k = 0; k < node->n_outputs && !needed; k++) {
+            needed = node->outputs[k] != EP_NO_INDEX && tensor_needed[node->outputs[k]];
+        }
+        node_needed[i] = node_needed[i] && needed;
+        for (uint32_t k = 0; node_needed[i] && k < node->n_inputs; k++) {
+            if (node->inputs[k] != EP_NO_INDEX) tensor_needed[node->inputs[k]] = true;
+        }
+    }
+}
+
+/* The walk: folds a node or infers its shapes; clears `node_needed` of what is folded. */
+static ep_status walk(ep_network *network, ep__folder *folder, bool *node_needed, ep_error *err)
+{
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        const ep_node *node = &network->nodes[i];
+        if (!node_needed[i]) continue;
+        if (ep__is_constant(network, node)) {
+            EP_TRY(ep__fold(folder, node, err));
+            node_needed[i] = false;
+        } else {
+            EP_TRY(ep_infer_shapes(network, node, err));
+        }
+    }
+    return EP_OK;
+}
+
+/* Drops nodes that are not needed and says anew who produces what. */
+static void remove_nodes(ep_network *network, const bool *node_needed)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < network->n_tensors; i++) network->tensors[i].producer = EP_NO_INDEX;
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        if (!node_needed[i]) continue;
+        const ep_node *node = &network->nodes[i];
+        for (uint32_t k = 0; k < node->n_outputs; k++) {
+            if (node->outputs[k] == EP_NO_INDEX) continue;
+            network->tensors[node->outputs[k]].producer = kept;
+        }
+        if (kept != i) network->nodes[kept] = *node;
+        kept++;
+    }
+    network->n_nodes = kept;
+}
+
+static ep_status specialize(ep_network *network, const ep_specialize_options *options,
+                            ep__folder *folder, bool *node_needed, bool *tensor_needed,
+                            ep_error *err)
+{
+    EP_TRY(ep__set_inputs(network, options, err));
+    memset(node_needed, 1, network->n_nodes * sizeof *node_needed);
+    find_needed(network, node_needed, tensor_needed);
+    EP_TRY(ep__folder_init(folder, network, node_needed, err));
+    EP_TRY(walk(network, folder, node_needed, err));
+    find_needed(network, node_needed, tensor_needed); /* what fed only folded nodes goes too */
+    EP_TRY(ep__folder_finish(folder, tensor_needed, err));
+    remove_nodes(network, node_needed);
+    return EP_OK;
+}
+
+ep_status ep_specialize(const ep_network *network, const ep_specialize_options *options,
+                        ep_network **out, ep_error *err)
+{
+    *out = NULL;
+    ep_network *copy = copy_network(network);
+    if (!copy) return ep_fail_memory(err);
+    ep__folder folder = {.network = copy};
+    /* one more: calloc(0) may give NULL */
+    bool *node_needed = calloc((size_t)network->n_nodes + 1, sizeof *node_needed);
+    bool *tensor_needed = calloc((size_t)network->n_tensors + 1, sizeof *tensor_needed);
+    const ep_status status =
+        node_needed && tensor_needed
+            ? specialize(copy, options, &folder, node_needed, tensor_needed, err)
+            : ep_fail_memory(err);
+    ep__folder_free(&folder);
+    free(node_needed);
+    free(tensor_needed);
+    if (status == EP_OK) {
+        *out = copy;
+    } else {
+        ep_network_free(copy);
+    }
+    return status;
+}
