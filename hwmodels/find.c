@@ -1,0 +1,100 @@
+/* Finding by name: a machine's file, a mode of a machine. */
+#include <assert.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "hwmodels/reader.h"
+
+static bool is_file(const ep_text *path)
+{
+    struct stat st;
+    return !path->failed && stat(ep_text_cstr(path), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Tries FOLDER/NAME and FOLDER/NAME.yaml. On success `*path` is the file's, else it is empty. */
+static bool find_in_folder(const char *folder, size_t length, const char *name, ep_text *path)
+{
+    static const char *const endings[] = {"", ".yaml"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        ep_text_append(path, folder, length);
+        ep_text_printf(path, "/%s%s", name, endings[i]);
+        if (is_file(path)) return true;
+        ep_text_free(path);
+    }
+    return false;
+}
+
+/* Looks in every folder of a colon-separated list, and adds those it looked in to `looked`. */
+static bool find_in_folders(const char *folders, const char *name, ep_text *path, ep_text *looked)
+{
+    for (const char *at = folders ? folders : ""; *at;) {
+        const size_t length = strcspn(at, ":");
+        if (length > 0) {
+            if (find_in_folder(at, length, name, path)) return true;
+            ep_text_printf(looked, "%s%.*s", looked->length ? ", " : "", (int)length, at);
+        }
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+static ep_status find_file(const char *name, const char *search_path, const char *installed,
+                           ep_text *path, ep_error *err)
+{
+    EP_FAIL_IF(!name[0], err, EP_BAD_FILE, "hardware model: the name is empty");
+    if (strchr(name, '/')) {
+        ep_text_append(path, name, strlen(name));
+        return path->failed ? ep_fail_memory(err) : EP_OK;
+    }
+    ep_text looked = {0};
+    ep_status status = EP_OK;
+    if (!find_in_folders(search_path, name, path, &looked) &&
+        !find_in_folders(installed, name, path, &looked)) {
+        status = ep_fail(err, EP_BAD_FILE,
+                         "hardware model '%s': looked in %s; give a path with a slash (./%s) or "
+                         "set PLAN_HW_PATH",
+                         name, looked.length ? ep_text_cstr(&looked) : "no folder", name);
+    }
+    ep_text_free(&looked);
+    return status;
+}
+
+static ep_status load_file(const char *path, ep_machine **out, ep_error *err)
+{
+    ep_map map;
+    EP_TRY(ep_map_open(path, &map, err));
+    const ep_status status = ep_machine_parse((const char *)map.data, map.size, path, out, err);
+    ep_map_close(&map);
+    return status;
+}
+
+ep_status ep_machine_load(const char *name, const char *search_path, const char *installed,
+                          ep_machine **out, ep_error *err)
+{
+    *out = NULL;
+    ep_text path = {0};
+    ep_status status = find_file(name, search_path, installed, &path, err);
+    if (status == EP_OK) status = load_file(ep_text_cstr(&path), out, err);
+    ep_text_free(&path);
+    return status;
+}
+
+ep_status ep_machine_mode(const ep_machine *machine, const char *name, const ep_mode **out,
+                          ep_error *err)
+{
+    for (uint32_t i = 0; i < machine->n_modes; i++) {
+        const ep_mode *mode = &machine->modes[i];
+        if (name ? !ep__same_mode(mode->name, name) : !mode->is_default) continue;
+        *out = mode;
+        return EP_OK;
+    }
+    assert(name); /* a machine has a default mode */
+    ep_text names = {0};
+    for (uint32_t i = 0; i < machine->n_modes; i++) {
+        ep_text_printf(&names, "%s%s", i ? ", " : "", machine->modes[i].name);
+    }
+    const ep_status status = ep_fail(err, EP_BAD_USAGE, "mode '%s': %s has %s", name, machine->name,
+                                     ep_text_cstr(&names));
+    ep_text_free(&names);
+    return status;
+}

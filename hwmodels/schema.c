@@ -1,0 +1,347 @@
+#include "hwmodels/schema.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* Offset of a member, refused by the compiler when the member has another type. */
+#define AT(T, m, type) _Generic(((T *)0)->m, type : offsetof(T, m))
+
+#define ROW(T, m, id, type, when, low, high, text)                                                 \
+    {                                                                                              \
+        .key = #m, .kind = EP__##id, .presence = EP__##when, .min = (low), .max = (high),          \
+        .offset = AT(T, m, type), .doc = (text)                                                    \
+    }
+#define INTEGER(T, m, when, low, high, text) ROW(T, m, INTEGER, int64_t, when, low, high, text)
+#define NUMBER(T, m, when, low, high, text) ROW(T, m, NUMBER, double, when, low, high, text)
+#define BYTES(T, m, when, low, high, text) ROW(T, m, BYTES, uint64_t, when, low, high, text)
+#define BOOL(T, m, when, text) ROW(T, m, BOOL, bool, when, 0, 1, text)
+#define TEXT(T, m, when, text) ROW(T, m, TEXT, const char *, when, 1, 64, text)
+#define RANGE(T, m, when, low, high, text) ROW(T, m, RANGE, ep_range, when, low, high, text)
+#define CURVE(T, m, when, text) ROW(T, m, CURVE, ep_voltage_curve, when, 0.2, 2, text)
+#define RAIL(T, m, when, text) ROW(T, m, RAIL, uint32_t, when, 0, 0, text)
+#define BLOCK(T, m, type, when, rows, text)                                                        \
+    {                                                                                              \
+        .key = #m, .kind = EP__BLOCK, .presence = EP__##when, .offset = AT(T, m, type),            \
+        .block = (rows), .doc = (text)                                                             \
+    }
+#define LIST(T, m, count, type, high, rows, text)                                                  \
+    {                                                                                              \
+        .key = #m, .kind = EP__LIST, .presence = EP__REQUIRED, .min = 1, .max = (high),            \
+        .offset = AT(T, m, const type *), .count_offset = AT(T, count, uint32_t), .block = (rows), \
+        .doc = (text)                                                                              \
+    }
+#define SOURCE(when)                                                                               \
+    {                                                                                              \
+        .key = "source", .kind = EP__PROSE, .presence = EP__##when,                                \
+        .doc = "where the block's numbers come from: datasheet, published, nvpmodel, measured, "   \
+               "fitted, derived, unverified"                                                       \
+    }
+#define NOTE                                                                                       \
+    {                                                                                              \
+        .key = "note", .kind = EP__PROSE, .presence = EP__OPTIONAL, .doc = "remarks"               \
+    }
+
+#define TABLE(name, T, rows)                                                                       \
+    _Static_assert(sizeof(rows) / sizeof *(rows) <= EP__MAX_FIELDS, "raise EP__MAX_FIELDS");       \
+    static const ep__block name = {sizeof(T), sizeof(rows) / sizeof *(rows), rows}
+
+#define KIB 1024.0
+#define MIB (1024.0 * KIB)
+#define GIB (1024.0 * MIB)
+#define MHZ_MAX 20000
+
+static const ep__field gpu_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_gpu, arch, REQUIRED, "architecture, as compilers name it"),
+    INTEGER(ep_gpu, sms, REQUIRED, 1, 256, "streaming multiprocessors"),
+    INTEGER(ep_gpu, sms_per_tpc, REQUIRED, 1, 16, "SMs that are powered together"),
+    NUMBER(ep_gpu, clock_mhz_max, REQUIRED, 1, MHZ_MAX, "highest clock"),
+    BYTES(ep_gpu, l2_bytes, REQUIRED, KIB, GIB, "L2 cache"),
+    BYTES(ep_gpu, shared_bytes_per_sm, REQUIRED, KIB, 16 * MIB, "shared memory of an SM"),
+    INTEGER(ep_gpu, registers_per_sm, REQUIRED, 1024, 1 << 24, "32-bit registers of an SM"),
+    INTEGER(ep_gpu, threads_per_sm, REQUIRED, 32, 65536, "resident threads of an SM"),
+    INTEGER(ep_gpu, blocks_per_sm, REQUIRED, 1, 1024, "resident thread blocks of an SM"),
+    NUMBER(ep_gpu, fp32_fma, REQUIRED, 1, 1e6, "FP32 multiply-adds an SM and cycle"),
+    NUMBER(ep_gpu, fp16_fma, REQUIRED, 1, 1e6,
+           "FP16 multiply-adds an SM and cycle, no tensor core"),
+    NUMBER(ep_gpu, tensor_tf32, REQUIRED, 0, 1e6,
+           "dense TF32 tensor MACs an SM and cycle; 0: none"),
+    NUMBER(ep_gpu, tensor_fp16, REQUIRED, 0, 1e6,
+           "dense FP16 tensor MACs an SM and cycle, FP16 accumulation; 0: none"),
+    NUMBER(ep_gpu, tensor_int8, REQUIRED, 0, 1e6,
+           "dense INT8 tensor MACs an SM and cycle; 0: none"),
+    NUMBER(ep_gpu, sfu, REQUIRED, 1, 1e6, "special functions (exp, rsqrt) an SM and cycle"),
+    NUMBER(ep_gpu, fp32_accumulate_ratio, REQUIRED, 0.01, 1,
+           "rate of FP16 tensor math that accumulates in FP32, as a share of tensor_fp16"),
+    NUMBER(ep_gpu, sparse_speedup, REQUIRED, 1, 4, "of 2:4 sparse weights; 1: none"),
+    NUMBER(ep_gpu, dram_bytes_per_sm_clock, REQUIRED, 0.1, 1e5,
+           "the most an SM pulls from memory a cycle"),
+    NUMBER(ep_gpu, l2_bytes_per_sm_clock, REQUIRED, 0.1, 1e5,
+           "the most an SM pulls from L2 a cycle"),
+    NUMBER(ep_gpu, shared_bytes_per_clock, REQUIRED, 1, 1e5,
+           "shared-memory bytes an SM and cycle"),
+    NUMBER(ep_gpu, tile_overhead_cycles, REQUIRED, 0, 1e6,
+           "to fill the pipeline of a tile of a matrix product and to write its result"),
+    NUMBER(ep_gpu, kernel_floor_us, REQUIRED, 0, 1000, "no kernel of a CUDA graph takes less"),
+};
+TABLE(gpu_block, ep_gpu, gpu_rows);
+
+static const ep__field limits_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    INTEGER(ep_dla_limits, batch_max, REQUIRED, 1, 1 << 20,
+            "product of all dimensions but C, H, W"),
+    INTEGER(ep_dla_limits, dim_max, REQUIRED, 1, 1 << 20, "each of C, H, W"),
+    INTEGER(ep_dla_limits, loadables_per_core, REQUIRED, 1, 1024, "loaded at once on a core"),
+    INTEGER(ep_dla_limits, loadables_total, REQUIRED, 1, 1024, "loaded at once on all cores"),
+    RANGE(ep_dla_limits, conv_kernel, REQUIRED, 1, 1 << 20, "convolution: kernel height, width"),
+    RANGE(ep_dla_limits, conv_padding, REQUIRED, 0, 1 << 20, "convolution: padding"),
+    RANGE(ep_dla_limits, conv_stride, REQUIRED, 1, 1 << 20, "convolution: stride"),
+    RANGE(ep_dla_limits, conv_dilation, REQUIRED, 1, 1 << 20, "convolution: dilation"),
+    RANGE(ep_dla_limits, conv_groups, REQUIRED, 1, 1 << 20, "convolution: groups"),
+    RANGE(ep_dla_limits, conv_channels, REQUIRED, 1, 1 << 20, "convolution: channels in, out"),
+    RANGE(ep_dla_limits, deconv_kernel, REQUIRED, 1, 1 << 20, "deconvolution: kernel"),
+    RANGE(ep_dla_limits, deconv_stride, REQUIRED, 1, 1 << 20, "deconvolution: stride"),
+    RANGE(ep_dla_limits, deconv_channels, REQUIRED, 1, 1 << 20, "deconvolution: channels in, out"),
+    INTEGER(ep_dla_limits, deconv_padding_max, REQUIRED, 0, 1 << 20, "deconvolution: padding"),
+    INTEGER(ep_dla_limits, deconv_groups_max, REQUIRED, 1, 1 << 20, "deconvolution: groups"),
+    INTEGER(ep_dla_limits, deconv_dilation_max, REQUIRED, 1, 1 << 20, "deconvolution: dilation"),
+    RANGE(ep_dla_limits, deconv_square_refused, OPTIONAL, 1, 1 << 20,
+          "deconvolution: square kernels and strides that the builder turns off"),
+    RANGE(ep_dla_limits, pool_window, REQUIRED, 1, 1 << 20, "pooling: window height, width"),
+    RANGE(ep_dla_limits, pool_padding, REQUIRED, 0, 1 << 20, "pooling: padding"),
+    RANGE(ep_dla_limits, pool_stride, REQUIRED, 1, 1 << 20, "pooling: stride"),
+    BOOL(ep_dla_limits, pool_inclusive_padding_only, OPTIONAL,
+         "average pooling must count its padding"),
+    RANGE(ep_dla_limits, clip_max, REQUIRED, 1, 1 << 20, "Clipped ReLU: upper bound"),
+    RANGE(ep_dla_limits, resize_nearest_scale, REQUIRED, 1, 1 << 20, "Resize, nearest: scale"),
+    RANGE(ep_dla_limits, resize_linear_scale, REQUIRED, 1, 1 << 20, "Resize, bilinear: scale"),
+    BOOL(ep_dla_limits, softmax, REQUIRED, "Softmax runs on the DLA"),
+    INTEGER(ep_dla_limits, softmax_axis_max, REQUIRED, 0, 1 << 20,
+            "Softmax: axis when another non-batch dimension exceeds 1"),
+    INTEGER(ep_dla_limits, softmax_axis_max_single, REQUIRED, 0, 1 << 20,
+            "Softmax: axis when no other non-batch dimension exceeds 1"),
+    BOOL(ep_dla_limits, slice_int8, REQUIRED, "Slice in INT8 as well as FP16"),
+    BOOL(ep_dla_limits, reduce_max, REQUIRED, "ReduceMax, GlobalMaxPool"),
+    BOOL(ep_dla_limits, div, REQUIRED, "element-wise Div"),
+    BOOL(ep_dla_limits, pow, REQUIRED, "element-wise Pow"),
+    BOOL(ep_dla_limits, comparison, REQUIRED, "Equal, Greater, Less"),
+    BOOL(ep_dla_limits, trigonometric, REQUIRED, "Sin, Cos, Atan"),
+    BYTES(ep_dla_limits, sram_bytes_default, REQUIRED, 0, GIB, "managed SRAM of one loadable"),
+    BYTES(ep_dla_limits, local_dram_bytes, REQUIRED, 4 * KIB, 1024 * GIB,
+          "intermediate tensors of one loadable"),
+    BYTES(ep_dla_limits, global_dram_bytes, REQUIRED, 4 * KIB, 1024 * GIB,
+          "weights of one loadable"),
+};
+TABLE(limits_block, ep_dla_limits, limits_rows);
+
+static const ep__field dla_rows[] = {
+    INTEGER(ep_dla, cores, REQUIRED, 0, 2, "DLA cores; 0: none, and nothing else is needed"),
+    SOURCE(WITH_DLA),
+    NOTE,
+    TEXT(ep_dla, version, WITH_DLA, "v1 (Xavier) or v2 (Orin)"),
+    NUMBER(ep_dla, clock_mhz_max, WITH_DLA, 1, MHZ_MAX, "highest clock"),
+    NUMBER(ep_dla, int8_macs, WITH_DLA, 1, 1e6, "dense INT8 MACs a core and cycle"),
+    NUMBER(ep_dla, fp16_macs, WITH_DLA, 1, 1e6, "dense FP16 MACs a core and cycle"),
+    INTEGER(ep_dla, pipes, WITH_DLA, 1, 16, "INT8 convolution pipes a core"),
+    INTEGER(ep_dla, atomic_c, WITH_DLA, 1, 4096, "INT8: input channels a pipe and cycle"),
+    INTEGER(ep_dla, atomic_k, WITH_DLA, 1, 4096, "INT8: output channels a pipe and cycle"),
+    INTEGER(ep_dla, fp16_atomic_c, WITH_DLA, 1, 4096, "FP16: input channels a core and cycle"),
+    INTEGER(ep_dla, fp16_atomic_k, WITH_DLA, 1, 4096, "FP16: output channels a core and cycle"),
+    NUMBER(ep_dla, sparse_speedup, WITH_DLA, 1, 4, "of 2:4 sparse weights; 1: none"),
+    INTEGER(ep_dla, cbuf_banks, WITH_DLA, 2, 1024, "banks of the convolution buffer"),
+    BYTES(ep_dla, cbuf_bank_bytes, WITH_DLA, 256, 16 * MIB, "one bank"),
+    BYTES(ep_dla, sram_bytes, WITH_DLA, 0, GIB, "SRAM of a core"),
+    NUMBER(ep_dla, pointwise_elements, WITH_DLA, 0.1, 1e6,
+           "INT8 elements that a core's post-processors take a cycle"),
+    NUMBER(ep_dla, dram_gbps, WITH_DLA, 0.01, 1e5,
+           "GB/s, the most a core pulls at dram.clock_mhz_max"),
+    NUMBER(ep_dla, overlap, WITH_DLA, 0, 1,
+           "0: compute and data movement add; 1: the longer hides the other"),
+    NUMBER(ep_dla, layer_gap_us, WITH_DLA, 0, 1000, "between two layers"),
+    NUMBER(ep_dla, submit_us, WITH_DLA, 0, 1e5, "submission of a loadable"),
+    BLOCK(ep_dla, limits, ep_dla_limits, WITH_DLA, &limits_block,
+          "bounds that the DLA rules print"),
+};
+TABLE(dla_block, ep_dla, dla_rows);
+
+static const ep__field dram_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_dram, type, REQUIRED, "LPDDR5, HBM3e, ..."),
+    BYTES(ep_dram, bytes, REQUIRED, MIB, 4096 * GIB, "capacity"),
+    INTEGER(ep_dram, bus_bits, REQUIRED, 8, 65536, "width of the bus"),
+    NUMBER(ep_dram, clock_mhz_max, REQUIRED, 1, MHZ_MAX, "highest clock"),
+    INTEGER(ep_dram, transfers_per_clock, REQUIRED, 1, 16, "2: double data rate"),
+    NUMBER(ep_dram, efficiency, REQUIRED, 0.01, 1, "share of the peak that streams reach"),
+};
+TABLE(dram_block, ep_dram, dram_rows);
+
+static const ep__field cpu_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_cpu, cores_name, REQUIRED, "kind of core"),
+    INTEGER(ep_cpu, cores, REQUIRED, 1, 1024, "cores"),
+    NUMBER(ep_cpu, clock_mhz_max, REQUIRED, 1, MHZ_MAX, "highest clock"),
+};
+TABLE(cpu_block, ep_cpu, cpu_rows);
+
+static const ep__field rail_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_rail, name, REQUIRED, "as the board's monitor shows it"),
+    NUMBER(ep_rail, idle_w, REQUIRED, 0, 1e4, "W, nothing running"),
+};
+TABLE(rail_block, ep_rail, rail_rows);
+
+#define PJ_MAX 1e6
+static const ep__field energy_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    NUMBER(ep_energy, gpu_sm_cycle_nj, REQUIRED, 0, 1e6, "nJ, an SM with work, per cycle"),
+    NUMBER(ep_energy, gpu_mac_fp32_pj, REQUIRED, 0, PJ_MAX, "pJ, FP32 or TF32 MAC on the GPU"),
+    NUMBER(ep_energy, gpu_mac_fp16_pj, REQUIRED, 0, PJ_MAX, "pJ, FP16 MAC on the GPU"),
+    NUMBER(ep_energy, gpu_mac_int8_pj, REQUIRED, 0, PJ_MAX, "pJ, INT8 MAC on the GPU"),
+    NUMBER(ep_energy, gpu_l2_byte_pj, REQUIRED, 0, PJ_MAX, "pJ, byte between L2 and an SM"),
+    NUMBER(ep_energy, dla_cycle_nj, WITH_DLA, 0, 1e6, "nJ, a DLA core with work, per cycle"),
+    NUMBER(ep_energy, dla_mac_fp16_pj, WITH_DLA, 0, PJ_MAX, "pJ, FP16 MAC on the DLA"),
+    NUMBER(ep_energy, dla_mac_int8_pj, WITH_DLA, 0, PJ_MAX, "pJ, INT8 MAC on the DLA"),
+    NUMBER(ep_energy, dla_sram_byte_pj, WITH_DLA, 0, PJ_MAX, "pJ, byte to or from DLA SRAM"),
+    NUMBER(ep_energy, dram_byte_pj, REQUIRED, 0, PJ_MAX, "pJ, byte to or from memory"),
+    CURVE(ep_energy, gpu_voltage, REQUIRED, "GPU: linear between points, flat outside"),
+    CURVE(ep_energy, dla_voltage, WITH_DLA, "DLA: the same"),
+    RAIL(ep_energy, gpu_rail, REQUIRED, "that feeds the GPU"),
+    RAIL(ep_energy, dla_rail, WITH_DLA, "that feeds the DLA"),
+    RAIL(ep_energy, dram_rail, REQUIRED, "on which memory traffic shows"),
+};
+TABLE(energy_block, ep_energy, energy_rows);
+
+static const ep__field mode_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_mode, name, REQUIRED, "as nvpmodel has it, without MODE_"),
+    NUMBER(ep_mode, budget_w, REQUIRED, 0, 1e5, "W; 0: none"),
+    {.key = "default",
+     .kind = EP__BOOL,
+     .presence = EP__OPTIONAL,
+     .max = 1,
+     .offset = AT(ep_mode, is_default, bool),
+     .doc = "the mode after flashing; exactly one has it"},
+    INTEGER(ep_mode, cpu_online, REQUIRED, 1, 1024, "CPU cores online, at most cpu.cores"),
+    NUMBER(ep_mode, cpu_mhz, REQUIRED, 1, MHZ_MAX, "at most cpu.clock_mhz_max"),
+    INTEGER(ep_mode, gpu_tpcs, REQUIRED, 1, 256, "TPCs powered, at most gpu.sms / gpu.sms_per_tpc"),
+    NUMBER(ep_mode, gpu_mhz, REQUIRED, 1, MHZ_MAX, "at most gpu.clock_mhz_max"),
+    INTEGER(ep_mode, dla_cores, WITH_DLA, 0, 2, "DLA cores powered, at most dla.cores"),
+    NUMBER(ep_mode, dla_mhz, WITH_DLA, 0, MHZ_MAX, "at most dla.clock_mhz_max"),
+    NUMBER(ep_mode, dram_mhz, REQUIRED, 1, MHZ_MAX, "at most dram.clock_mhz_max"),
+};
+TABLE(mode_block, ep_mode, mode_rows);
+
+static const ep__field machine_rows[] = {
+    NOTE,
+    TEXT(ep_machine, title, REQUIRED, "name of the module, for people"),
+    BLOCK(ep_machine, gpu, ep_gpu, REQUIRED, &gpu_block, "the GPU"),
+    BLOCK(ep_machine, dla, ep_dla, OPTIONAL, &dla_block, "the DLA cores"),
+    BLOCK(ep_machine, dram, ep_dram, REQUIRED, &dram_block, "the memory that all share"),
+    BLOCK(ep_machine, cpu, ep_cpu, REQUIRED, &cpu_block, "the CPU"),
+    LIST(ep_machine, rails, n_rails, ep_rail, 16, &rail_block,
+         "power rails; their sum is the module"),
+    BLOCK(ep_machine, energy, ep_energy, REQUIRED, &energy_block,
+          "switching energy, at the voltage of the highest clock"),
+    LIST(ep_machine, modes, n_modes, ep_mode, 32, &mode_block, "power modes"),
+};
+TABLE(machine_block, ep_machine, machine_rows);
+
+const ep__block *ep__machine_block(void)
+{
+    return &machine_block;
+}
+
+const char *ep__kind_words(ep__kind kind)
+{
+    static const char *const words[] = {
+        [EP__INTEGER] = "integer",
+        [EP__NUMBER] = "number",
+        [EP__BYTES] = "bytes",
+        [EP__BOOL] = "true or false",
+        [EP__TEXT] = "text of one line",
+        [EP__PROSE] = "text",
+        [EP__RANGE] = "[min, max]",
+        [EP__CURVE] = "list of [MHz, volt]",
+        [EP__RAIL] = "name of a rail",
+        [EP__BLOCK] = "mapping",
+        [EP__LIST] = "list",
+    };
+    return words[kind];
+}
+
+/* A number of bytes in the largest unit that divides it. */
+static void print_bytes(char *out, size_t size, double bytes)
+{
+    static const char *const units[] = {"", " KiB", " MiB", " GiB"};
+    uint64_t n = (uint64_t)bytes;
+    unsigned unit = 0;
+    for (; unit < 3 && n > 0 && n % 1024 == 0; unit++) n /= 1024;
+    (void)snprintf(out, size, "%llu%s", (unsigned long long)n, units[unit]);
+}
+
+ep__words ep__bounds_words(const ep__field *field)
+{
+    ep__words words = {""};
+    switch (field->kind) {
+    case EP__INTEGER:
+    case EP__NUMBER:
+    case EP__RANGE:
+        (void)snprintf(words.text, sizeof words.text, "%.12g..%.12g", field->min, field->max);
+        break;
+    case EP__CURVE:
+        (void)snprintf(words.text, sizeof words.text, "%.12g..%.12g V", field->min, field->max);
+        break;
+    case EP__BYTES: {
+        char low[24], high[24];
+        print_bytes(low, sizeof low, field->min);
+        print_bytes(high, sizeof high, field->max);
+        (void)snprintf(words.text, sizeof words.text, "%s..%s", low, high);
+        break;
+    }
+    case EP__TEXT:
+        (void)snprintf(words.text, sizeof words.text, "%.12g..%.12g bytes", field->min, field->max);
+        break;
+    case EP__LIST:
+        (void)snprintf(words.text, sizeof words.text, "%.12g..%.12g items", field->min, field->max);
+        break;
+    default: break;
+    }
+    return words;
+}
+
+static void print_field(ep_text *text, const char *prefix, const ep__field *field)
+{
+    const ep__words bounds = ep__bounds_words(field);
+    const char *presence = field->presence == EP__OPTIONAL   ? ", optional"
+                           : field->presence == EP__WITH_DLA ? ", with a DLA"
+                                                             : "";
+    ep_text_printf(text, "%s%s  %s%s%s%s  %s\n", prefix, field->key, ep__kind_words(field->kind),
+                   bounds.text[0] ? " " : "", bounds.text, presence, field->doc);
+}
+
+static void print_block(ep_text *text, const char *prefix, const ep__block *block)
+{
+    for (uint32_t i = 0; i < block->n_fields; i++) {
+        const ep__field *field = &block->fields[i];
+        print_field(text, prefix, field);
+        if (!field->block) continue;
+        char inner[64];
+        const int length = snprintf(inner, sizeof inner, "%s%s%s.", prefix, field->key,
+                                    field->kind == EP__LIST ? "[]" : "");
+        assert(length > 0 && (size_t)length < sizeof inner);
+        (void)length;
+        print_block(text, inner, field->block);
+    }
+}
+
+void ep_machine_schema(ep_text *text)
+{
+    print_block(text, "", &machine_block);
+}

@@ -1,0 +1,39 @@
+/* yaml_tree: a YAML document as a small tree in which every value knows where it stands.
+ *
+ * Of YAML it takes what a table of numbers needs: mappings, lists, scalars, one document. Anchors,
+ * aliases and tags are refused; depth and number of values are bounded.
+ */
+#ifndef EP_HWMODELS_YAML_TREE_H
+#define EP_HWMODELS_YAML_TREE_H
+
+#include "base/base.h"
+
+typedef enum ep__yaml_kind {
+    EP__YAML_SCALAR,
+    EP__YAML_LIST,
+    EP__YAML_MAP,
+} ep__yaml_kind;
+
+typedef struct ep__yaml {
+    ep__yaml_kind kind;
+    size_t line, column; /* of the value, 1-based */
+    const char *key;     /* NULL for a list item and for the root */
+    size_t key_line, key_column;
+    const char *text; /* scalar: without zero bytes inside; else NULL */
+    bool quoted;      /* scalar */
+    uint32_t n;       /* list, map: values */
+    struct ep__yaml *first;
+    struct ep__yaml *next; /* in the list or map this stands in */
+} ep__yaml;
+
+/* Parses UTF-8 text; `file` is for messages. The tree lives in `arena`. Keys of a map may repeat:
+ * the reader of the map decides. Errors: EP_BAD_HARDWARE with file, line and column. */
+ep_status ep__yaml_parse(const char *text, size_t size, const char *file, ep_arena *arena,
+                         ep__yaml **out, ep_error *err);
+
+/* NULL when absent. */
+const ep__yaml *ep__yaml_get(const ep__yaml *map, const char *key);
+/* index < list->n */
+const ep__yaml *ep__yaml_item(const ep__yaml *list, uint32_t index);
+
+#endif
