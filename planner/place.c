@@ -1,0 +1,319 @@
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "planner/planner_internal.h"
+
+typedef struct placer {
+    const ep_layers *layers;
+    const ep_machine *machine;
+    const ep_plan_options *options;
+    ep_planned *planned;
+    ep_arena *arena;
+    ep_verdict *verdicts; /* per layer; NULL when no DLA is used */
+    bool *on_dla;
+    ep_precision *gpu_precision;
+} placer;
+
+/* ---- precision on the GPU ------------------------------------------------------------------ */
+
+/* The order in which a choice prefers precisions. */
+static uint32_t candidates(ep_precision_choice choice, ep_precision list[EP_PRECISION_COUNT])
+{
+    uint32_t n = 0;
+    if (choice == EP_CHOOSE_INT8 || choice == EP_CHOOSE_BEST) list[n++] = EP_INT8;
+    if (choice != EP_CHOOSE_FP32) list[n++] = EP_FP16;
+    if (choice == EP_CHOOSE_FP32 || choice == EP_CHOOSE_BEST) list[n++] = EP_TF32;
+    list[n++] = EP_FP32;
+    return n;
+}
+
+/* The point at which "fastest" is judged when a plan serves all modes: the highest GPU clock. */
+static ep_point fastest_point(const ep_machine *machine)
+{
+    assert(machine->n_modes > 0);
+    const ep_mode *best = &machine->modes[0];
+    for (uint32_t i = 1; i < machine->n_modes; i++) {
+        if (machine->modes[i].gpu_mhz > best->gpu_mhz) best = &machine->modes[i];
+    }
+    return ep_point_of(machine, best);
+}
+
+/* Time of each layer alone on the GPU in `precision`, all tensors likewise. */
+static ep_status time_alone(placer *p, ep_precision precision, double *ns, ep_error *err)
+{
+    const uint32_t n = p->layers->n_layers;
+    const ep_point point = fastest_point(p->machine);
+    ep_precision *uniform = EP_NEW(p->arena, ep_precision, n);
+    ep_device *device = EP_NEW(p->arena, ep_device, n); /* zeroed: EP_GPU */
+    if (!uniform || !device) return ep_fail_memory(err);
+    for (uint32_t l = 0; l < n; l++) uniform[l] = precision;
+    const ep_plan plan = {.layers = p->layers, .precision = uniform, .device = device};
+    for (uint32_t l = 0; l < n; l++) {
+        const ep_layer *layer = &p->layers->layers[l];
+        const ep_kernel kernel = {.precision = precision,
+                                  .subgraph = EP_NO_INDEX,
+                                  .n_layers = 1,
+                                  .layers = &l,
+                                  .n_inputs = layer->n_inputs,
+                                  .inputs = layer->inputs,
+                                  .n_outputs = layer->n_outputs,
+                                  .outputs = layer->outputs};
+        const ep_cost cost = ep_sim_cost(p->machine, &plan, &kernel);
+        ns[l] = ep_cost_ns(&cost, &point, NULL);
+    }
+    return EP_OK;
+}
+
+static ep_status choose_fastest(placer *p, const ep_precision *list, uint32_t n_list, ep_error *err)
+{
+    const uint32_t n = p->layers->n_layers;
+    double *best = EP_NEW(p->arena, double, n);
+    double *ns = EP_NEW(p->arena, double, n);
+    if (!best || !ns) return ep_fail_memory(err);
+    for (uint32_t c = 0; c < n_list; c++) {
+        EP_TRY(time_alone(p, list[c], ns, err));
+        for (uint32_t l = 0; l < n; l++) {
+            if (!ep__gpu_takes(p->layers, &p->layers->layers[l], list[c])) continue;
+            if (best[l] > 0 && ns[l] >= best[l]) continue;
+            best[l] = ns[l];
+            p->gpu_precision[l] = list[c];
+        }
+    }
+    return EP_OK;
+}
+
+static ep_status choose_gpu_precision(placer *p, ep_error *err)
+{
+    ep_precision list[EP_PRECISION_COUNT];
+    const uint32_t n = candidates(p->options->precision, list);
+    if (p->options->precision == EP_CHOOSE_BEST) return choose_fastest(p, list, n, err);
+    for (uint32_t l = 0; l < p->layers->n_layers; l++) {
+        uint32_t c = 0;
+        while (!ep__gpu_takes(p->layers, &p->layers->layers[l], list[c])) c++;
+        p->gpu_precision[l] = list[c]; /* FP32, the last, is always taken */
+    }
+    return EP_OK;
+}
+
+/* ---- placement ----------------------------------------------------------------------------- */
+
+static uint32_t cores_used(const ep_plan_options *options)
+{
+    return options->dla == EP_DLA_BOTH ? 2 : options->dla == EP_DLA_NONE ? 0 : 1;
+}
+
+static ep_status check_dla(const placer *p, ep_error *err)
+{
+    const int64_t cores = p->machine->dla.cores;
+    const int64_t wanted = p->options->dla == EP_DLA_NONE    ? 0
+                           : p->options->dla == EP_DLA_FIRST ? 1
+                                                             : 2;
+    EP_FAIL_IF(wanted > cores, err, EP_INFEASIBLE,
+               "--dla: %s has %lld DLA core%s; use --dla none%s", p->machine->name,
+               (long long)cores, cores == 1 ? "" : "s", cores > 0 ? " or --dla 0" : "");
+    return EP_OK;
+}
+
+static ep_precision asked_of_dla(ep_precision_choice choice)
+{
+    switch (choice) {
+    case EP_CHOOSE_FP16: return EP_FP16;
+    case EP_CHOOSE_FP32: return EP_FP32;
+    default: return EP_INT8;
+    }
+}
+
+static ep_status refuse_fallback(const placer *p, ep_error *err)
+{
+    uint32_t n = 0, first = 0;
+    for (uint32_t l = p->layers->n_layers; l-- > 0;) {
+        if (p->on_dla[l]) continue;
+        n++;
+        first = l;
+    }
+    if (n == 0) return EP_OK;
+    const ep_refusal *why = &p->verdicts[first].refusals[0];
+    return ep_fail(
+        err, EP_INFEASIBLE,
+        "--no-fallback: the DLA refuses %u of %u layers, first '%s' (%s: %s, allowed %s)", n,
+        p->layers->n_layers, p->layers->layers[first].name, why->rule->id, why->value, why->bound);
+}
+
+/* Takes the layers of every subgraph past the limit off the DLA and says why. */
+static ep_status push_out(placer *p, const ep__partition *partition, int64_t limit, ep_error *err)
+{
+    for (uint32_t l = 0; l < p->layers->n_layers; l++) {
+        const uint32_t s = partition->subgraph[l];
+        if (s == EP_NO_INDEX || (int64_t)s < limit) continue;
+        ep_refusal *why = EP_NEW(p->arena, ep_refusal, 1);
+        if (!why) return ep_fail_memory(err);
+        *why = (ep_refusal){.rule = ep_rule_loadables()};
+        (void)snprintf(why->value, sizeof why->value, "loadable %u", s + 1);
+        (void)snprintf(why->bound, sizeof why->bound, "%lld a core", (long long)limit);
+        p->verdicts[l] = (ep_verdict){.n_refusals = 1, .refusals = why};
+        p->on_dla[l] = false;
+    }
+    return EP_OK;
+}
+
+/* Greedy: what the DLA accepts goes there, until the loadables are spent. Taking layers off can
+ * only join turns, so each pass ends with fewer subgraphs than the one before. */
+static ep_status partition_greedily(placer *p, ep__partition *out, ep_error *err)
+{
+    const ep_dla_limits *limits = &p->machine->dla.limits;
+    const uint32_t cores = cores_used(p->options);
+    int64_t limit = limits->loadables_per_core;
+    if (cores > 0 && limits->loadables_total / cores < limit) {
+        limit = limits->loadables_total / cores;
+    }
+    for (;;) {
+        EP_TRY(ep__partition_make(p->layers, p->on_dla, p->arena, out, err));
+        if (cores == 0 || out->n_subgraphs <= limit) return EP_OK;
+        EP_TRY(push_out(p, out, limit, err));
+    }
+}
+
+static ep_status list_subgraphs(placer *p, const ep__partition *partition, ep_device core,
+                                ep_error *err)
+{
+    ep_plan *plan = &p->planned->plan;
+    const uint32_t n = p->layers->n_layers;
+    ep_subgraph *subgraphs = EP_NEW(p->arena, ep_subgraph, partition->n_subgraphs);
+    uint32_t *members = EP_NEW(p->arena, uint32_t, n);
+    if (!subgraphs || !members) return ep_fail_memory(err);
+    for (uint32_t l = 0; l < n; l++) {
+        if (partition->subgraph[l] != EP_NO_INDEX) subgraphs[partition->subgraph[l]].n_layers++;
+    }
+    for (uint32_t s = 0; s < partition->n_subgraphs; s++) {
+        subgraphs[s].device = core;
+        subgraphs[s].layers = members;
+        members += subgraphs[s].n_layers;
+        subgraphs[s].n_layers = 0;
+    }
+    for (uint32_t l = 0; l < n; l++) {
+        const uint32_t s = partition->subgraph[l];
+        if (s == EP_NO_INDEX) continue;
+        uint32_t *list = (uint32_t *)(uintptr_t)subgraphs[s].layers;
+        list[subgraphs[s].n_layers++] = l;
+        subgraphs[s].macs += p->layers->layers[l].macs;
+    }
+    plan->subgraphs = subgraphs;
+    plan->n_subgraphs = partition->n_subgraphs;
+    return EP_OK;
+}
+
+static ep_status place(placer *p, const ep__partition *partition, ep_error *err)
+{
+    const uint32_t n = p->layers->n_layers;
+    ep_device *device = EP_NEW(p->arena, ep_device, n);
+    ep_precision *precision = EP_NEW(p->arena, ep_precision, n);
+    if (!device || !precision) return ep_fail_memory(err);
+    const ep_device core = p->options->dla == EP_DLA_SECOND ? EP_DLA1 : EP_DLA0;
+    for (uint32_t l = 0; l < n; l++) {
+        device[l] = p->on_dla[l] ? core : EP_GPU;
+        precision[l] = p->on_dla[l] ? p->verdicts[l].precision : p->gpu_precision[l];
+    }
+    ep_plan *plan = &p->planned->plan;
+    plan->device = device;
+    plan->precision = precision;
+    plan->subgraph = partition->subgraph;
+    return list_subgraphs(p, partition, core, err);
+}
+
+static ep_status cost_kernels(placer *p, ep_error *err)
+{
+    ep_planned *planned = p->planned;
+    planned->costs = EP_NEW(p->arena, ep_cost, planned->plan.n_kernels);
+    if (!planned->costs) return ep_fail_memory(err);
+    for (uint32_t k = 0; k < planned->plan.n_kernels; k++) {
+        planned->costs[k] = ep_sim_cost(p->machine, &planned->plan, &planned->plan.kernels[k]);
+    }
+    return EP_OK;
+}
+
+static ep_status ask_dla(placer *p, ep_error *err)
+{
+    EP_TRY(check_dla(p, err));
+    EP_TRY(ep_dla_check(p->layers, p->machine, asked_of_dla(p->options->precision), p->arena,
+                        &p->verdicts, err));
+    for (uint32_t l = 0; l < p->layers->n_layers; l++) p->on_dla[l] = p->verdicts[l].accepted;
+    p->planned->verdicts = p->verdicts;
+    return EP_OK;
+}
+
+static ep_status make(placer *p, bool use_dla, ep_error *err)
+{
+    const uint32_t n = p->layers->n_layers;
+    p->on_dla = EP_NEW(p->arena, bool, n);
+    p->gpu_precision = EP_NEW(p->arena, ep_precision, n);
+    if (!p->on_dla || !p->gpu_precision) return ep_fail_memory(err);
+    EP_TRY(choose_gpu_precision(p, err));
+    if (use_dla) EP_TRY(ask_dla(p, err));
+    ep__partition partition;
+    EP_TRY(partition_greedily(p, &partition, err));
+    if (use_dla && p->options->no_fallback) EP_TRY(refuse_fallback(p, err));
+    EP_TRY(place(p, &partition, err));
+    EP_TRY(ep__fuse(&partition, p->arena, &p->planned->plan, err));
+    return cost_kernels(p, err);
+}
+
+/* ---- strategies ---------------------------------------------------------------------------- */
+
+typedef struct strategy {
+    const char *name;
+    bool uses_dla;
+} strategy;
+
+static const strategy strategies[] = {
+    {"gpu", false},
+    {"greedy", true},
+};
+
+enum { N_STRATEGIES = sizeof strategies / sizeof strategies[0] };
+
+const char *ep_strategy_name(uint32_t index)
+{
+    return index < N_STRATEGIES ? strategies[index].name : NULL;
+}
+
+static const strategy *find_strategy(const char *name)
+{
+    for (uint32_t i = 0; i < N_STRATEGIES; i++) {
+        if (strcmp(strategies[i].name, name) == 0) return &strategies[i];
+    }
+    return NULL;
+}
+
+ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine,
+                       const char *strategy_name, const ep_plan_options *options, ep_planned **out,
+                       ep_error *err)
+{
+    const strategy *s = find_strategy(strategy_name);
+    EP_FAIL_IF(!s, err, EP_BAD_USAGE, "strategy '%s': there are gpu and greedy", strategy_name);
+    ep_arena *arena = ep_arena_new();
+    ep_planned *planned = arena ? EP_NEW(arena, ep_planned, 1) : NULL;
+    if (!planned) {
+        ep_arena_free(arena);
+        return ep_fail_memory(err);
+    }
+    planned->arena = arena;
+    planned->plan = (ep_plan){.layers = layers, .strategy = s->name};
+    placer p = {.layers = layers,
+                .machine = machine,
+                .options = options,
+                .planned = planned,
+                .arena = arena};
+    const ep_status status = make(&p, s->uses_dla && options->dla != EP_DLA_NONE, err);
+    if (status != EP_OK) {
+        ep_arena_free(arena);
+        return status;
+    }
+    *out = planned;
+    return EP_OK;
+}
+
+void ep_planned_free(ep_planned *planned)
+{
+    if (planned) ep_arena_free(planned->arena);
+}

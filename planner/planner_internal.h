@@ -1,0 +1,62 @@
+/* Private to planner/: the steps between verdicts and a plan. */
+#ifndef EP_PLANNER_INTERNAL_H
+#define EP_PLANNER_INTERNAL_H
+
+#include "planner/planner.h"
+
+/* ---- partition ----------------------------------------------------------------------------- */
+
+/* Layers in execution order, those on the DLA grouped into subgraphs. */
+typedef struct ep__partition {
+    uint32_t *order;      /* layers in execution order; a subgraph's are contiguous */
+    uint32_t *position;   /* per layer: its place in `order` */
+    uint32_t *subgraph;   /* per layer; EP_NO_INDEX on the GPU */
+    uint32_t n_subgraphs; /* numbered in execution order */
+} ep__partition;
+
+/* Groups the layers marked `on_dla` into connected convex subgraphs: the execution order alternates
+ * between all that is ready on the GPU and all that is ready on the DLA, and a subgraph is a
+ * connected part of one DLA turn. Nothing outside can lie between two layers of one turn, hence
+ * convex. O(layers + edges). */
+ep_status ep__partition_make(const ep_layers *layers, const bool *on_dla, ep_arena *arena,
+                             ep__partition *out, ep_error *err);
+
+/* ---- precision ----------------------------------------------------------------------------- */
+
+/* Has the GPU a kernel for this layer in this precision? FP32 it always has. */
+bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision precision);
+
+/* ---- fusion -------------------------------------------------------------------------------- */
+
+/* The longest kernel: what TensorRT's pointwise fusion takes is of this order. */
+#define EP__MAX_KERNEL_LAYERS 24
+
+/* Layers being gathered into one kernel. */
+typedef struct ep__region {
+    uint32_t n;
+    uint32_t members[EP__MAX_KERNEL_LAYERS]; /* in order; the last one's output leaves the kernel */
+} ep__region;
+
+typedef enum ep__answer {
+    EP__REFUSED,
+    EP__JOINED,
+    EP__PENDING, /* only if what comes later completes the pattern: else it is given up again */
+} ep__answer;
+
+/* May layers `added` (which close the region again) join it? Says so from what the device fuses. */
+typedef ep__answer (*ep__accepts)(const ep_plan *plan, const ep__region *region,
+                                  const uint32_t *added, uint32_t n_added);
+
+/* The fusion rules of a device: for a region that begins with layer `anchor`, what may join it;
+ * NULL when it stays alone. */
+ep__accepts ep__gpu_fusion(const ep_layer *anchor);
+ep__accepts ep__dla_fusion(const ep_layer *anchor);
+
+/* Joins the layers of a placed plan (device, precision and subgraph set) into kernels and inserts
+ * the reformats; sets kernels, transitions, io_reformats. */
+ep_status ep__fuse(const ep__partition *partition, ep_arena *arena, ep_plan *plan, ep_error *err);
+
+/* Any of the element-by-element types. */
+bool ep__is_pointwise(const ep_layer *layer);
+
+#endif

@@ -1,0 +1,187 @@
+/* A plan at an operating point: kernels one after the other, rails summed. */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "sim/sim_internal.h"
+
+/* What a batch spends, summed over its kernels. */
+typedef struct totals {
+    double gpu_ns, dla_ns;
+    double tensor_ns, cpipe_ns, rubik_ns, bdma_ns; /* units inside */
+    double dram_bytes;
+    double compute_ns, memory_ns, launch_ns, transition_ns; /* by what bounds each kernel */
+    ep__energy energy;
+    uint32_t submissions;
+} totals;
+
+static double cycles_ns(double cycles, double mhz)
+{
+    return mhz > 0 ? cycles * 1e3 / mhz : 0;
+}
+
+static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
+                      double ns, totals *t)
+{
+    if (ep_device_is_dla(cost->device)) {
+        t->dla_ns += ns;
+        t->cpipe_ns += cycles_ns(fmax(phases->cpipe_cycles, phases->sdp_cycles), point->dla_mhz);
+        t->rubik_ns += cycles_ns(phases->rubik_cycles, point->dla_mhz);
+        t->bdma_ns += cycles_ns(phases->bdma_cycles, point->dla_mhz);
+    } else {
+        t->gpu_ns += ns;
+        const double rounds = ceil(phases->tiles / (double)point->gpu_sms);
+        t->tensor_ns += cycles_ns(rounds * phases->tensor_tile_cycles, point->gpu_mhz);
+    }
+    t->dram_bytes += phases->dram_bytes;
+}
+
+static void add_kernel(const ep_kernel *kernel, const ep_cost *cost, const ep_phases *phases,
+                       const ep_point *point, double ns, totals *t)
+{
+    const ep__breakdown b = ep__evaluate(cost, phases, point);
+    add_units(cost, phases, point, ns, t);
+    if (kernel->kind == EP_KERNEL_REFORMAT) {
+        t->transition_ns += ns;
+    } else if (b.floor_ns > fmax(b.compute_ns, b.memory_ns)) {
+        t->launch_ns += ns;
+    } else if (b.memory_ns > b.compute_ns) {
+        t->memory_ns += ns;
+    } else {
+        t->compute_ns += ns;
+    }
+    const ep__energy e = ep__energy_of(cost, phases, point, ns);
+    t->energy.gpu_nj += e.gpu_nj;
+    t->energy.dla_nj += e.dla_nj;
+    t->energy.dram_nj += e.dram_nj;
+}
+
+static const char *bound_of(const totals *t)
+{
+    const char *bound = "compute";
+    double most = t->compute_ns;
+    if (t->memory_ns > most) bound = "memory", most = t->memory_ns;
+    if (t->launch_ns > most) bound = "launch", most = t->launch_ns;
+    if (t->transition_ns > most) bound = "transitions";
+    return bound;
+}
+
+/* ---- units --------------------------------------------------------------------------------- */
+
+static void add_unit(ep_run *run, const char *name, double busy_ns, double share, double period_ns)
+{
+    assert(run->n_units < EP_MAX_UNITS);
+    ep_unit_busy *u = &run->units[run->n_units++];
+    *u = (ep_unit_busy){.name = name, .busy_ns = busy_ns};
+    if (period_ns > 0) u->busy_pct = 100 * busy_ns * share / period_ns;
+}
+
+/* A batch occupies one core; with two cores in turn each sees every second batch. */
+static void list_units(const totals *t, const ep_plan *plan, const ep_point *point, int64_t cores,
+                       double period_ns, ep_run *run)
+{
+    static const char *const names[2][4] = {{"dla0", "dla0.cpipe", "dla0.rubik", "dla0.bdma"},
+                                            {"dla1", "dla1.cpipe", "dla1.rubik", "dla1.bdma"}};
+    add_unit(run, "gpu", t->gpu_ns, 1, period_ns);
+    add_unit(run, "gpu.tensor", t->tensor_ns, 1, period_ns);
+    const bool second = plan->n_subgraphs > 0 && plan->subgraphs[0].device == EP_DLA1;
+    for (int64_t core = 0; core < point->dla_cores && core < 2; core++) {
+        const bool used = plan->n_subgraphs > 0 && (cores == 2 || core == second);
+        const double share = used ? 1.0 / (double)cores : 0;
+        const double ns[4] = {t->dla_ns, t->cpipe_ns, t->rubik_ns, t->bdma_ns};
+        for (int u = 0; u < 4; u++) {
+            add_unit(run, names[core][u], used ? ns[u] : 0, share, period_ns);
+        }
+    }
+    add_unit(run, "dram", t->dram_bytes / point->dram_gbps, 1, period_ns);
+}
+
+/* ---- power --------------------------------------------------------------------------------- */
+
+static ep_status rails(const totals *t, const ep_point *point, double period_ns, ep_arena *arena,
+                       ep_run *run, ep_error *err)
+{
+    const ep_machine *machine = point->machine;
+    double *w = EP_NEW(arena, double, machine->n_rails);
+    if (!w) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < machine->n_rails; i++) w[i] = machine->rails[i].idle_w;
+    if (period_ns > 0) {
+        w[machine->energy.gpu_rail] += t->energy.gpu_nj / period_ns;
+        w[machine->energy.dla_rail] += t->energy.dla_nj / period_ns;
+        w[machine->energy.dram_rail] += t->energy.dram_nj / period_ns;
+    }
+    for (uint32_t i = 0; i < machine->n_rails; i++) run->power_w += w[i];
+    run->rail_w = w;
+    run->n_rails = machine->n_rails;
+    return EP_OK;
+}
+
+/* ---- layers -------------------------------------------------------------------------------- */
+
+/* A layer's share of its kernel's time is its share of the work: MACs, and elements for the rest.
+ */
+static void share_out(const ep_plan *plan, const ep_kernel *kernel, double ns, double *layer_ns)
+{
+    const ep_layer *layers = plan->layers->layers;
+    double all = 0;
+    for (uint32_t i = 0; i < kernel->n_layers; i++) {
+        all += (double)layers[kernel->layers[i]].macs + (double)layers[kernel->layers[i]].elements;
+    }
+    for (uint32_t i = 0; i < kernel->n_layers && all > 0; i++) {
+        const ep_layer *l = &layers[kernel->layers[i]];
+        layer_ns[kernel->layers[i]] = ns * ((double)l->macs + (double)l->elements) / all;
+    }
+}
+
+/* ---- all together -------------------------------------------------------------------------- */
+
+static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *point, totals *t,
+                 double *kernel_ns, uint32_t *tactic, double *layer_ns)
+{
+    uint32_t loaded = EP_NO_INDEX;
+    for (uint32_t k = 0; k < plan->n_kernels; k++) {
+        const ep_kernel *kernel = &plan->kernels[k];
+        if (kernel->subgraph != EP_NO_INDEX && kernel->subgraph != loaded) t->submissions++;
+        loaded = kernel->subgraph;
+        if (costs[k].is_view) continue;
+        kernel_ns[k] = ep_cost_ns(&costs[k], point, &tactic[k]);
+        add_kernel(kernel, &costs[k], &costs[k].tactics[tactic[k]], point, kernel_ns[k], t);
+        share_out(plan, kernel, kernel_ns[k], layer_ns);
+    }
+    const double submit_ns = point->machine->dla.submit_us * 1e3 * t->submissions;
+    t->transition_ns += submit_ns;
+    t->dla_ns += submit_ns;
+}
+
+/* Batches in turn on `cores` DLA cores; the GPU and DRAM serve them all. */
+static double period_of(const totals *t, const ep_point *point, int64_t cores)
+{
+    const double latency = t->gpu_ns + t->dla_ns;
+    const double dram = t->dram_bytes / point->dram_gbps;
+    return fmax(latency / (double)cores, cores > 1 ? fmax(t->gpu_ns, dram) : 0);
+}
+
+ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
+                     const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err)
+{
+    assert(options->batch >= 1 && options->dla_cores >= 1);
+    double *kernel_ns = EP_NEW(arena, double, plan->n_kernels);
+    uint32_t *tactic = EP_NEW(arena, uint32_t, plan->n_kernels);
+    double *layer_ns = EP_NEW(arena, double, plan->layers->n_layers);
+    if (!kernel_ns || !tactic || !layer_ns) return ep_fail_memory(err);
+    totals t = {0};
+    walk(plan, costs, point, &t, kernel_ns, tactic, layer_ns);
+    const int64_t cores = plan->n_subgraphs > 0 ? options->dla_cores : 1;
+    const double period_ns = period_of(&t, point, cores);
+    *out = (ep_run){.latency_ns = t.gpu_ns + t.dla_ns,
+                    .bound = bound_of(&t),
+                    .kernel_ns = kernel_ns,
+                    .tactic = tactic,
+                    .layer_ns = layer_ns};
+    if (period_ns > 0) out->throughput_ips = (double)options->batch * 1e9 / period_ns;
+    list_units(&t, plan, point, cores, period_ns, out);
+    EP_TRY(rails(&t, point, period_ns, arena, out, err));
+    if (period_ns > 0) out->energy_mj = out->power_w * 1e3 / out->throughput_ips;
+    out->over_budget = point->budget_w > 0 && out->power_w > point->budget_w;
+    return EP_OK;
+}

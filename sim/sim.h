@@ -1,0 +1,118 @@
+/* sim: how long and how many joules?
+ *
+ * The cost of a kernel is not a time but counts that do not depend on clocks (ep_phases): cycles on
+ * the units that work, bytes from each memory level, multiply-accumulates. A kernel can be run in
+ * several ways, its tactics, each with its own phases. An operating point (hwmodels) turns phases
+ * into nanoseconds and nanojoules; the builder of an engine times every tactic on the board and
+ * keeps the fastest, so the time of a kernel is the minimum over its tactics at that point.
+ *
+ * ep_sim_costs does the counting once for a plan; ep_sim_run evaluates it at a point, in
+ * microseconds of our own time.
+ */
+#ifndef EP_SIM_H
+#define EP_SIM_H
+
+#include "base/base.h"
+#include "graph/graph.h"
+#include "hwmodels/hwmodels.h"
+
+/* ---- the cost of a kernel ------------------------------------------------------------------ */
+
+/* What one way of running a kernel asks of the hardware. On the GPU the work is `tiles` equal
+ * pieces; an SM works on one at a time, so S SMs need ceil(tiles / S) rounds. On the DLA the cycles
+ * are those of one core. */
+typedef struct ep_phases {
+    char tactic[32];           /* "tile 128x64x32", "stream"; "" on the DLA */
+    double tiles;              /* GPU: >= 1 */
+    double tensor_tile_cycles; /* GPU: of one SM for one tile, on the tensor cores */
+    double cuda_tile_cycles;   /* GPU: the same, on the CUDA cores and special-function units */
+    double l2_bytes;           /* GPU: between the SMs and L2, all tiles */
+    double cpipe_cycles;       /* DLA: convolution pipes */
+    double sdp_cycles;         /* DLA: their post-processors (pointwise, pooling) */
+    double rubik_cycles;       /* DLA: FP16 convolution and layout work */
+    double bdma_cycles;        /* DLA: copies */
+    double dram_bytes;         /* read and written */
+    double sram_bytes;         /* DLA: read from and written to the core's SRAM */
+    double macs;
+} ep_phases;
+
+#define EP_MAX_TACTICS 8
+
+typedef struct ep_cost {
+    ep_device device;
+    ep_precision precision;
+    bool is_view; /* nothing moves: no time, no energy */
+    uint32_t n_tactics;
+    ep_phases tactics[EP_MAX_TACTICS];
+} ep_cost;
+
+/* Counts kernel `k` of a plan that is complete but for its costs. Never fails on a valid plan. */
+ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel);
+
+/* Evaluates the fastest tactic at a point, with all of the memory bandwidth for itself (zero load).
+ * Returns its time; `tactic` (may be NULL) gets its index. */
+double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic);
+
+/* ---- DLA buffer arithmetic ----------------------------------------------------------------- */
+
+/* Convolution-buffer need of one convolution, in banks, as TensorRT's check before it calls the DLA
+ * compiler counts (dla_rules: developer guide 8.x). The rule `general.cbuf` calls this. */
+typedef struct ep_cbuf_need {
+    uint64_t weight_banks_kernel; /* of one kernel (one output channel) */
+    uint64_t weight_banks_group;  /* of one kernel group (32 in INT8, 16 in FP16): what the
+                                     hardware loads at once */
+    uint64_t data_banks;          /* of the input rows that one output row needs */
+} ep_cbuf_need;
+
+/* `input_nchw` and the window of a 2-D convolution; int8 or FP16. */
+ep_cbuf_need ep_sim_cbuf(const ep_dla *dla, const int64_t input_nchw[4], const ep_window *window,
+                         int64_t groups, ep_precision precision);
+
+/* ---- a plan at an operating point ---------------------------------------------------------- */
+
+typedef struct ep_unit_busy {
+    const char *name; /* "gpu", "gpu.tensor", "dla0", "dla0.cpipe", "dla0.rubik", "dram", ... */
+    double busy_ns;   /* of one batch */
+    double busy_pct;  /* of the time between batches at the steady rate */
+} ep_unit_busy;
+
+#define EP_MAX_UNITS 16
+
+typedef struct ep_run {
+    double latency_ns;     /* of one batch */
+    double throughput_ips; /* images a second at the steady rate */
+    double power_w;        /* module: the rails summed, idle included, back to back */
+    double energy_mj;      /* power / throughput: of one image */
+    const char *bound;     /* "compute", "memory", "launch", "transitions": what takes most of the
+                              latency */
+    uint32_t n_units;
+    ep_unit_busy units[EP_MAX_UNITS];
+    uint32_t n_rails;
+    const double *rail_w;    /* per rail of the machine */
+    const double *kernel_ns; /* per kernel of the plan */
+    const uint32_t *tactic;  /* per kernel: the one chosen at this point */
+    const double *layer_ns;  /* per layer: its share of its kernel, by work; reformats, gaps and
+                                submissions are in no layer */
+    bool over_budget;        /* power_w passes the mode's budget */
+} ep_run;
+
+typedef struct ep_run_options {
+    int64_t batch;     /* images in a batch: for images a second */
+    int64_t dla_cores; /* how many cores work on successive batches in turn: 1, or 2 with
+                          --dla both */
+} ep_run_options;
+
+/* `costs` has one entry a kernel. Arrays in `out` live in `arena`. */
+ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
+                     const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err);
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+typedef struct ep_footprint {
+    uint64_t weights_bytes;     /* in the precision of the layers that use them */
+    uint64_t activations_bytes; /* the most that is alive at once, in execution order */
+} ep_footprint;
+
+ep_status ep_sim_footprint(const ep_plan *plan, ep_arena *arena, ep_footprint *out, ep_error *err);
+
+#endif

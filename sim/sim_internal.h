@@ -1,0 +1,55 @@
+/* Private to sim/: the parts that count. One file a part. */
+#ifndef EP_SIM_INTERNAL_H
+#define EP_SIM_INTERNAL_H
+
+#include "sim/sim.h"
+
+/* ---- traffic.c ----------------------------------------------------------------------------- */
+
+/* In which precision tensor `t` (a root) lies in memory: as its producer's layer writes it; a
+ * network input as `reader` wants it. */
+ep_precision ep__tensor_precision(const ep_plan *plan, uint32_t t, ep_precision reader);
+
+/* Bytes of tensor `t` (any, not only a root) in that precision; integer and boolean tensors keep
+ * their own type. On the DLA channels are padded to whole 32-byte atoms (`padded`). */
+double ep__tensor_bytes(const ep_plan *plan, uint32_t t, ep_precision precision, bool padded);
+
+/* Constants that a kernel reads, in its precision. */
+double ep__weight_bytes(const ep_plan *plan, const ep_kernel *kernel);
+
+/* The layer that does the heavy work; the kernel must not be a reformat. */
+const ep_layer *ep__main_layer(const ep_plan *plan, const ep_kernel *kernel);
+
+/* ---- gpu.c, gpu_product.c, dla.c ----------------------------------------------------------- */
+
+void ep__gpu_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
+                  ep_cost *cost);
+/* Tactics for a kernel whose main layer is a matrix product or a convolution; `dram_bytes` is what
+ * its operands and results move. */
+void ep__gpu_product(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel *kernel,
+                     double dram_bytes, ep_cost *cost);
+void ep__dla_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
+                  ep_cost *cost);
+
+/* ---- cost.c -------------------------------------------------------------------------------- */
+
+/* Where the time of one tactic goes at a point. */
+typedef struct ep__breakdown {
+    double total_ns;
+    double compute_ns; /* the busiest compute unit */
+    double memory_ns;  /* L2 or DRAM, the slower */
+    double floor_ns;   /* least time of a kernel (GPU), gap after a layer (DLA) */
+} ep__breakdown;
+
+ep__breakdown ep__evaluate(const ep_cost *cost, const ep_phases *phases, const ep_point *point);
+
+/* Switching energy of one tactic that took `ns`, by rail user: nanojoules of the GPU, of a DLA
+ * core, of DRAM. */
+typedef struct ep__energy {
+    double gpu_nj, dla_nj, dram_nj;
+} ep__energy;
+
+ep__energy ep__energy_of(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
+                         double ns);
+
+#endif

@@ -1,0 +1,47 @@
+#include "sim/sim_internal.h"
+
+ep_precision ep__tensor_precision(const ep_plan *plan, uint32_t t, ep_precision reader)
+{
+    const uint32_t producer = plan->layers->producer[t];
+    return producer == EP_NO_INDEX ? reader : plan->precision[producer];
+}
+
+double ep__tensor_bytes(const ep_plan *plan, uint32_t t, ep_precision precision, bool padded)
+{
+    const ep_tensor *tensor = &plan->layers->network->tensors[t];
+    uint64_t elements = ep_tensor_elements(tensor);
+    if (!ep_dtype_is_float(tensor->dtype)) {
+        return (double)ep_dtype_bytes(tensor->dtype, elements);
+    }
+    const uint64_t bytes = ep_precision_bytes(precision);
+    int64_t nchw[4];
+    if (padded && ep_nchw(&tensor->shape, nchw) && nchw[1] > 0) {
+        /* kCHW32 in INT8, kCHW16 in FP16: atoms of 32 bytes */
+        const uint64_t channels = (uint64_t)nchw[1];
+        elements = elements / channels * ep_round_up(channels, 32 / bytes);
+    }
+    return (double)elements * (double)bytes;
+}
+
+double ep__weight_bytes(const ep_plan *plan, const ep_kernel *kernel)
+{
+    const ep_layers *layers = plan->layers;
+    double bytes = 0;
+    for (uint32_t i = 0; i < kernel->n_layers; i++) {
+        const ep_layer *layer = &layers->layers[kernel->layers[i]];
+        if (layer->type == EP_LAYER_GATHER) {
+            /* a table is not read as a whole, only the rows that go out */
+            bytes += ep__tensor_bytes(plan, layer->outputs[0], kernel->precision, false);
+            continue;
+        }
+        for (uint32_t c = 0; c < layer->n_consts; c++) {
+            bytes += ep__tensor_bytes(plan, layer->consts[c], kernel->precision, false);
+        }
+    }
+    return bytes;
+}
+
+const ep_layer *ep__main_layer(const ep_plan *plan, const ep_kernel *kernel)
+{
+    return &plan->layers->layers[kernel->layers[kernel->main]];
+}
