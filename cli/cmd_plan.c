@@ -1,0 +1,211 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/model.h"
+#include "hwmodels/hwmodels.h"
+#include "planner/planner.h"
+#include "report/report.h"
+#include "sim/sim.h"
+
+enum {
+    HW,
+    MODE,
+    PRECISION,
+    STRATEGY,
+    DLA,
+    NO_FALLBACK,
+    BATCH,
+    SHAPES,
+    JSON,
+    CSV,
+    LAYERS,
+    N_OPTIONS
+};
+
+static const ep__option options[N_OPTIONS] = {
+    [HW] = {"--hw", "FILE",
+            "hardware model: a path with a slash, or a name that is looked for in\n"
+            "PLAN_HW_PATH, then among the installed ones (default: orin-agx)"},
+    [MODE] = {"--mode", "NAME|all", "power mode (default: all)"},
+    [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
+    [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy (default: all)"},
+    [DLA] = {"--dla", "0|1|both|none",
+             "DLA core to plan for (default: 0 where there is one);\n"
+             "both: batches go to the cores in turn"},
+    [NO_FALLBACK] = {"--no-fallback", NULL, "a layer that the DLA refuses is an error"},
+    [BATCH] = EP__OPTION_BATCH,
+    [SHAPES] = EP__OPTION_SHAPES,
+    [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
+    [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
+    [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
+};
+
+static const char default_hw[] = "orin-agx";
+
+/* Zero-initialise but for `given`. What is not freed by name lives in the arena. */
+typedef struct planning {
+    const char *const *given;
+    ep_plan_options plan_options;
+    ep_arena *arena;
+    ep_machine *machine;
+    ep__model model;
+    uint32_t n_modes;
+    const ep_mode **modes;
+    uint32_t n_plans;
+    ep_planned **planned; /* NULL until made */
+    ep_report_plan *plans;
+} planning;
+
+static bool is_all(const char *text)
+{
+    return !text || strcmp(text, "all") == 0;
+}
+
+/* What can be said about the options before any file is read. */
+static ep_status check_options(planning *job, ep_error *err)
+{
+    const char *const *given = job->given;
+    EP_FAIL_IF(given[JSON] && given[CSV], err, EP_BAD_USAGE, "--json and --csv exclude each other");
+    EP_FAIL_IF(given[CSV] && given[LAYERS], err, EP_BAD_USAGE,
+               "--csv has no layers: leave --layers out, or give --json");
+    uint32_t precision = EP_CHOOSE_INT8, dla = EP_DLA_FIRST, strategy;
+    if (given[PRECISION]) {
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+                                &precision, err));
+    }
+    if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_report_dla_name, &dla, err));
+    if (!is_all(given[STRATEGY])) {
+        EP_TRY(ep__parse_choice("--strategy", given[STRATEGY], ep_strategy_name, &strategy, err));
+    }
+    job->plan_options = (ep_plan_options){.precision = (ep_precision_choice)precision,
+                                          .dla = (ep_dla_choice)dla,
+                                          .no_fallback = given[NO_FALLBACK]};
+    return EP_OK;
+}
+
+static ep_status choose_modes(planning *job, ep_error *err)
+{
+    const ep_machine *machine = job->machine;
+    const bool all = is_all(job->given[MODE]);
+    const uint32_t n = all ? machine->n_modes : 1;
+    job->modes = EP_NEW(job->arena, const ep_mode *, n);
+    if (!job->modes) return ep_fail_memory(err);
+    job->n_modes = n;
+    for (uint32_t m = 0; all && m < n; m++) job->modes[m] = &machine->modes[m];
+    return all ? EP_OK : ep_machine_mode(machine, job->given[MODE], &job->modes[0], err);
+}
+
+static ep_status load_machine(planning *job, ep_error *err)
+{
+    const char *name = job->given[HW] ? job->given[HW] : default_hw;
+    EP_TRY(ep_machine_load(name, getenv("PLAN_HW_PATH"), EP_HW_DIR, &job->machine, err));
+    if (!job->given[DLA] && job->machine->dla.cores == 0) job->plan_options.dla = EP_DLA_NONE;
+    return choose_modes(job, err);
+}
+
+static uint32_t count_strategies(void)
+{
+    uint32_t n = 0;
+    while (ep_strategy_name(n)) n++;
+    return n;
+}
+
+/* Makes the plans asked for. Without a DLA all strategies are the first: the GPU alone. */
+static ep_status make_plans(planning *job, ep_error *err)
+{
+    const bool all = is_all(job->given[STRATEGY]);
+    const uint32_t n = all && job->plan_options.dla != EP_DLA_NONE ? count_strategies() : 1;
+    job->planned = EP_NEW(job->arena, ep_planned *, n);
+    job->plans = EP_NEW(job->arena, ep_report_plan, n);
+    if (!job->planned || !job->plans) return ep_fail_memory(err);
+    job->n_plans = n;
+    for (uint32_t p = 0; p < n; p++) {
+        const char *name = all ? ep_strategy_name(p) : job->given[STRATEGY];
+        EP_TRY(ep_plan_make(job->model.layers, job->machine, name, &job->plan_options,
+                            &job->planned[p], err));
+        job->plans[p].planned = job->planned[p];
+        EP_TRY(ep_sim_footprint(&job->planned[p]->plan, job->arena, &job->plans[p].footprint, err));
+    }
+    return EP_OK;
+}
+
+/* Runs one plan in all modes; `*n_ran` counts those that it can run in. */
+static ep_status run_plan(planning *job, ep_report_plan *plan, uint32_t *n_ran, ep_error *err)
+{
+    ep_run *runs = EP_NEW(job->arena, ep_run, job->n_modes);
+    const char **cannot_run = EP_NEW(job->arena, const char *, job->n_modes);
+    if (!runs || !cannot_run) return ep_fail_memory(err);
+    for (uint32_t m = 0; m < job->n_modes; m++) {
+        const ep_point point = ep_point_of(job->machine, job->modes[m]);
+        const bool both = job->plan_options.dla == EP_DLA_BOTH && point.dla_cores > 1;
+        const ep_run_options run_options = {.batch = job->model.network->batch_to,
+                                            .dla_cores = both ? 2 : 1};
+        const ep_status status = ep_sim_run(&plan->planned->plan, plan->planned->costs, &point,
+                                            &run_options, job->arena, &runs[m], err);
+        if (status == EP_OK) {
+            ++*n_ran;
+        } else if (status == EP_INFEASIBLE) {
+            cannot_run[m] = ep_arena_string(job->arena, err->text, strlen(err->text));
+            if (!cannot_run[m]) return ep_fail_memory(err);
+        } else {
+            return status;
+        }
+    }
+    plan->runs = runs;
+    plan->cannot_run = cannot_run;
+    return EP_OK;
+}
+
+static ep_status write_report(const planning *job, unsigned width, ep_text *out, ep_error *err)
+{
+    const ep_report report = {.machine = job->machine,
+                              .layers = job->model.layers,
+                              .batch = job->model.network->batch_to,
+                              .precision = job->plan_options.precision,
+                              .dla = job->plan_options.dla,
+                              .n_modes = job->n_modes,
+                              .modes = job->modes,
+                              .n_plans = job->n_plans,
+                              .plans = job->plans,
+                              .show_layers = job->given[LAYERS]};
+    if (job->given[JSON]) return ep_report_json(&report, out, err);
+    if (job->given[CSV]) return ep_report_csv(&report, out, err);
+    return ep_report_table(&report, width, out, err);
+}
+
+static ep_status do_job(planning *job, const char *path, unsigned width, ep_text *out,
+                        ep_error *err)
+{
+    EP_TRY(check_options(job, err));
+    job->arena = ep_arena_new();
+    if (!job->arena) return ep_fail_memory(err);
+    EP_TRY(load_machine(job, err));
+    EP_TRY(ep__model_load(path, job->given[BATCH], job->given[SHAPES], &job->model, err));
+    EP_TRY(make_plans(job, err));
+    uint32_t n_ran = 0;
+    for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));
+    if (n_ran == 0) return EP_INFEASIBLE; /* `err` says why the last one cannot */
+    return write_report(job, width, out, err);
+}
+
+static ep_status run(const char *const *given, const char *path, unsigned width, ep_text *out,
+                     ep_error *err)
+{
+    planning job = {.given = given};
+    const ep_status status = do_job(&job, path, width, out, err);
+    for (uint32_t p = 0; p < job.n_plans; p++) ep_planned_free(job.planned[p]);
+    ep__model_free(&job.model);
+    ep_machine_free(job.machine);
+    ep_arena_free(job.arena);
+    return status;
+}
+
+const ep__command ep__cmd_plan = {
+    .summary =
+        "Predicts where the layers of a model run on a module, which ones the DLA refuses and\n"
+        "why, and its latency, throughput, power and memory in each power mode.",
+    .n_options = N_OPTIONS,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,175 @@
+#include <stdlib.h>
+
+#include "report/json.h"
+#include "report/summary.h"
+
+static void write_units(ep_text *out, const ep_run *run)
+{
+    ep__json_open(out, "units", '[');
+    for (uint32_t u = 0; u < run->n_units; u++) {
+        const ep_unit_busy *unit = &run->units[u];
+        ep__json_open(out, NULL, '{');
+        ep__json_text(out, "name", unit->name);
+        ep__json_number(out, "busy_pct", unit->busy_pct);
+        ep__json_number(out, "busy_ms", unit->busy_ns / 1e6);
+        ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+}
+
+static void write_rails(ep_text *out, const ep_machine *machine, const ep_run *run)
+{
+    ep__json_open(out, "rails", '[');
+    for (uint32_t r = 0; r < run->n_rails && r < machine->n_rails; r++) {
+        ep__json_open(out, NULL, '{');
+        ep__json_text(out, "name", machine->rails[r].name);
+        ep__json_number(out, "power_w", run->rail_w[r]);
+        ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+}
+
+static void write_placement(ep_text *out, const ep_planned *planned, const ep_run *run)
+{
+    const ep__placement placement = ep__placement_of(planned, run);
+    const ep_plan *plan = &planned->plan;
+    ep__json_open(out, "placement", '{');
+    ep__json_integer(out, "layers_dla", placement.dla.layers);
+    ep__json_integer(out, "layers_gpu", placement.gpu.layers);
+    ep__json_integer(out, "macs_dla", placement.dla.macs);
+    ep__json_integer(out, "macs_gpu", placement.gpu.macs);
+    ep__json_number(out, "macs_dla_pct", ep__dla_percent(&placement));
+    ep__json_number(out, "time_dla_ms", placement.dla.ns / 1e6);
+    ep__json_number(out, "time_gpu_ms", placement.gpu.ns / 1e6);
+    ep__json_integer(out, "subgraphs", plan->n_subgraphs);
+    ep__json_integer(out, "transitions", plan->transitions);
+    ep__json_integer(out, "io_reformats", plan->io_reformats);
+    ep__json_close(out, '}');
+}
+
+static void write_memory(ep_text *out, const ep_machine *machine, const ep_footprint *footprint)
+{
+    ep__json_open(out, "memory", '{');
+    ep__json_integer(out, "weights_bytes", footprint->weights_bytes);
+    ep__json_integer(out, "activations_bytes", footprint->activations_bytes);
+    ep__json_integer(out, "module_bytes", machine->dram.bytes);
+    ep__json_close(out, '}');
+}
+
+/* `verdict` is NULL when the DLA was not asked. */
+static void write_refused(ep_text *out, const ep_verdict *verdict)
+{
+    ep__json_open(out, "refused", '[');
+    for (uint32_t r = 0; verdict && r < verdict->n_refusals; r++) {
+        const ep_refusal *refusal = &verdict->refusals[r];
+        ep__json_open(out, NULL, '{');
+        ep__json_text(out, "rule", refusal->rule->id);
+        ep__json_text(out, "value", refusal->value);
+        ep__json_text(out, "bound", refusal->bound);
+        ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+}
+
+static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *run,
+                         const uint32_t *kernel_of)
+{
+    const ep_plan *plan = &planned->plan;
+    ep__json_open(out, "layers", '[');
+    for (uint32_t i = 0; i < plan->layers->n_layers; i++) {
+        const ep_layer *layer = &plan->layers->layers[i];
+        const uint32_t k = kernel_of[i];
+        ep__json_open(out, NULL, '{');
+        ep__json_text(out, "name", layer->name);
+        ep__json_text(out, "op", layer->op);
+        ep__json_text(out, "type", ep_layer_type_name(layer->type));
+        ep__json_text(out, "device", ep_device_name(plan->device[i]));
+        ep__json_text(out, "precision", ep_precision_name(plan->precision[i]));
+        ep__json_integer(out, "macs", layer->macs);
+        ep__json_number(out, "time_ms", run->layer_ns[i] / 1e6);
+        if (k == EP_NO_INDEX) {
+            ep__json_null(out, "kernel");
+        } else {
+            ep__json_text(out, "kernel", plan->kernels[k].name);
+        }
+        write_refused(out, planned->verdicts ? &planned->verdicts[i] : NULL);
+        ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+}
+
+static void write_run(ep_text *out, const ep_report *report, const ep_report_plan *plan,
+                      const ep_run *run, const uint32_t *kernel_of)
+{
+    ep__json_number(out, "latency_ms", run->latency_ns / 1e6);
+    ep__json_number(out, "throughput_ips", run->throughput_ips);
+    ep__json_number(out, "power_w", run->power_w);
+    ep__json_bool(out, "over_budget", run->over_budget);
+    ep__json_number(out, "energy_mj", run->energy_mj);
+    ep__json_text(out, "bound", run->bound);
+    write_units(out, run);
+    write_rails(out, report->machine, run);
+    write_placement(out, plan->planned, run);
+    write_memory(out, report->machine, &plan->footprint);
+    write_layers(out, plan->planned, run, kernel_of);
+}
+
+/* `kernel_of` is per plan: the kernel of each layer. */
+static void write_mode(ep_text *out, const ep_report *report, uint32_t m,
+                       uint32_t *const *kernel_of)
+{
+    const ep_mode *mode = report->modes[m];
+    ep__json_open(out, NULL, '{');
+    ep__json_text(out, "mode", mode->name);
+    if (mode->budget_w > 0) {
+        ep__json_number(out, "budget_w", mode->budget_w);
+    } else {
+        ep__json_null(out, "budget_w");
+    }
+    ep__json_open(out, "plans", '[');
+    for (uint32_t p = 0; p < report->n_plans; p++) {
+        const ep_report_plan *plan = &report->plans[p];
+        const ep_run *run = ep__run_of(report, p, m);
+        ep__json_open(out, NULL, '{');
+        ep__json_text(out, "strategy", plan->planned->plan.strategy);
+        if (run) {
+            write_run(out, report, plan, run, kernel_of[p]);
+        } else {
+            ep__json_text(out, "cannot_run", plan->cannot_run[m]);
+        }
+        ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+    ep__json_close(out, '}');
+}
+
+static void write_report(ep_text *out, const ep_report *report, uint32_t *const *kernel_of)
+{
+    ep__json_open(out, NULL, '{');
+    ep__json_integer(out, "schema", 1);
+    ep__json_text(out, "hardware", report->machine->name);
+    ep__json_text(out, "model", report->layers->network->name);
+    ep__json_integer(out, "batch", (uint64_t)report->batch);
+    ep__json_text(out, "precision", ep_report_precision_name(report->precision));
+    ep__json_bool(out, "scales_assumed", ep__scales_assumed(report));
+    ep__json_text(out, "dla", ep_report_dla_name(report->dla));
+    ep__json_open(out, "modes", '[');
+    for (uint32_t m = 0; m < report->n_modes; m++) write_mode(out, report, m, kernel_of);
+    ep__json_close(out, ']');
+    ep__json_close(out, '}');
+    ep_text_append(out, "\n", 1);
+}
+
+ep_status ep_report_json(const ep_report *report, ep_text *out, ep_error *err)
+{
+    uint32_t **kernel_of = calloc(report->n_plans, sizeof *kernel_of);
+    bool complete = kernel_of;
+    for (uint32_t p = 0; complete && p < report->n_plans; p++) {
+        kernel_of[p] = ep__kernel_of_layers(&report->plans[p].planned->plan);
+        complete = kernel_of[p];
+    }
+    if (complete) write_report(out, report, kernel_of);
+    for (uint32_t p = 0; kernel_of && p < report->n_plans; p++) free(kernel_of[p]);
+    free(kernel_of);
+    return complete && !out->failed ? EP_OK : ep_fail_memory(err);
+}
