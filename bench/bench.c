@@ -1,0 +1,172 @@
+/* Measures the program as a user meets it: from process start to exit, and its peak memory.
+ *
+ * The cases run in turn, round after round, so that a change of the machine's load falls on all of
+ * them. The time of `true` in the same rounds is the yardstick for starting a process here.
+ *
+ * usage: ep_bench PLAN HARDWARE MODELS GENERATED
+ *   the program, a hardware model, the folder of the example models, that of the generated ones.
+ * Exits with 1 when a limit is passed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROUNDS = 11, PATH_BYTES = 4096 };
+
+typedef struct bench_case {
+    const char *name;
+    const char *model; /* in MODELS; NULL: in GENERATED, NAME.onnx; "": no model, runs `true` */
+    double limit_ms;   /* of the median; 0: none */
+    double limit_mib;  /* of the peak; 0: none */
+} bench_case;
+
+enum { CASE_TRUE, CASE_RESNET50, CASE_SWIN, CASE_BERT, CASE_CHAIN, CASE_CHAIN_TWICE, CASE_LARGE };
+
+static const bench_case cases[] = {
+    [CASE_TRUE] = {"true", "", 0, 0},
+    [CASE_RESNET50] = {"resnet50", "resnet50.onnx", 50, 64},
+    [CASE_SWIN] = {"swin_t", "swin_t.onnx", 200, 0},
+    [CASE_BERT] = {"bert_large_384", "bert_large_384.onnx", 200, 0},
+    [CASE_CHAIN] = {"chain_20000", NULL, 2000, 0},
+    [CASE_CHAIN_TWICE] = {"chain_40000", NULL, 0, 0},
+    [CASE_LARGE] = {"weights_512mib", NULL, 0, 100},
+};
+enum { N_CASES = sizeof cases / sizeof cases[0] };
+
+/* Twice the chain takes at most this many times as long. */
+static const double chain_ratio_limit = 2.3;
+
+typedef struct bench_times {
+    double ms[ROUNDS];
+    double peak_mib;
+} bench_times;
+
+static double now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const double values[ROUNDS], double *least, double *most)
+{
+    double sorted[ROUNDS];
+    memcpy(sorted, values, sizeof sorted);
+    qsort(sorted, ROUNDS, sizeof sorted[0], by_value);
+    *least = sorted[0];
+    *most = sorted[ROUNDS - 1];
+    return sorted[ROUNDS / 2];
+}
+
+/* Runs the command with its stdout thrown away; false when it cannot or exits with other than 0. */
+static bool run_once(char *const argv[], double *ms, double *peak_mib)
+{
+    const double start = now_ms();
+    const pid_t child = fork();
+    if (child < 0) {
+        fprintf(stderr, "ep_bench: cannot fork: %s\n", strerror(errno));
+        return false;
+    }
+    if (child == 0) {
+        const int null = open("/dev/null", O_WRONLY);
+        if (null >= 0) dup2(null, STDOUT_FILENO);
+        execvp(argv[0], argv);
+        fprintf(stderr, "ep_bench: cannot run %s: %s\n", argv[0], strerror(errno));
+        _exit(127);
+    }
+
+    int status = 0;
+    struct rusage usage;
+    while (wait4(child, &status, 0, &usage) < 0) {
+        if (errno != EINTR) return false;
+    }
+    *ms = now_ms() - start;
+    *peak_mib = (double)usage.ru_maxrss / 1024;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
+    fprintf(stderr, "ep_bench: %s failed with status %d\n", argv[0], status);
+    return false;
+}
+
+/* The path of the case's model. main() has checked that it fits. */
+static void model_path(const bench_case *entry, char *const argv[], char path[PATH_BYTES])
+{
+    if (entry->model)
+        snprintf(path, PATH_BYTES, "%s/%s", argv[3], entry->model);
+    else
+        snprintf(path, PATH_BYTES, "%s/%s.onnx", argv[4], entry->name);
+}
+
+static bool run_case(const bench_case *entry, char *const argv[], bench_times *times, int round)
+{
+    char path[PATH_BYTES];
+    char mode[] = "--mode", all[] = "all", hw[] = "--hw", yardstick[] = "true";
+    model_path(entry, argv, path);
+    char *command[] = {argv[1], hw, argv[2], mode, all, path, NULL};
+    char *nothing[] = {yardstick, NULL};
+    double peak_mib = 0;
+    const bool runs_plan = !entry->model || entry->model[0];
+    if (!run_once(runs_plan ? command : nothing, &times->ms[round], &peak_mib)) return false;
+    if (peak_mib > times->peak_mib) times->peak_mib = peak_mib;
+    return true;
+}
+
+/* One row; false when a limit is passed. */
+static bool print_case(const bench_case *entry, const bench_times *times, double yardstick_ms)
+{
+    double least, most;
+    const double middle = median(times->ms, &least, &most);
+    const bool slow = entry->limit_ms > 0 && middle > entry->limit_ms;
+    const bool big = entry->limit_mib > 0 && times->peak_mib > entry->limit_mib;
+    char ms[32] = "-", mib[32] = "-";
+    if (entry->limit_ms > 0) snprintf(ms, sizeof ms, "%.0f", entry->limit_ms);
+    if (entry->limit_mib > 0) snprintf(mib, sizeof mib, "%.0f", entry->limit_mib);
+    printf("%-16s %10.1f %10.1f %10.1f %9s %10.1f %10s %9.1f%s\n", entry->name, middle, least, most,
+           ms, times->peak_mib, mib, middle / yardstick_ms, slow || big ? "  OVER" : "");
+    return !slow && !big;
+}
+
+static bool print_all(const bench_times times[N_CASES])
+{
+    double least, most, ratios[ROUNDS];
+    const double yardstick_ms = median(times[CASE_TRUE].ms, &least, &most);
+    printf("%-16s %10s %10s %10s %9s %10s %10s %9s\n", "case", "median ms", "least", "most",
+           "limit", "peak MiB", "limit", "x true");
+    bool good = true;
+    for (int i = 0; i < N_CASES; i++) good &= print_case(&cases[i], &times[i], yardstick_ms);
+
+    for (int i = 0; i < ROUNDS; i++)
+        ratios[i] = times[CASE_CHAIN_TWICE].ms[i] / times[CASE_CHAIN].ms[i];
+    const double ratio = median(ratios, &least, &most);
+    const bool steep = ratio > chain_ratio_limit;
+    printf("chain_40000 / chain_20000: %.2f (%.2f to %.2f), limit %.1f%s\n", ratio, least, most,
+           chain_ratio_limit, steep ? "  OVER" : "");
+    return good && !steep;
+}
+
+int main(int argc, char **argv)
+{
+    static bench_times times[N_CASES];
+    if (argc != 5 || strlen(argv[3]) > PATH_BYTES - 64 || strlen(argv[4]) > PATH_BYTES - 64) {
+        fprintf(stderr, "usage: ep_bench PLAN HARDWARE MODELS GENERATED\n");
+        return 2;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < N_CASES; i++) {
+            if (!run_case(&cases[i], argv, &times[i], round)) return 1;
+        }
+    }
+    return print_all(times) ? 0 : 1;
+}
