@@ -149,7 +149,7 @@ static ep_status push_out(placer *p, const ep__partition *partition, int64_t lim
         ep_refusal *why = EP_NEW(p->arena, ep_refusal, 1);
         if (!why) return ep_fail_memory(err);
         *why = (ep_refusal){.rule = ep_rule_loadables()};
-        (void)snprintf(why->value, sizeof why->value, "loadable %u", s + 1);
+        (void)snprintf(why->value, sizeof why->value, "%u loadables", partition->n_subgraphs);
         (void)snprintf(why->bound, sizeof why->bound, "%lld a core", (long long)limit);
         p->verdicts[l] = (ep_verdict){.n_refusals = 1, .refusals = why};
         p->on_dla[l] = false;
@@ -181,21 +181,20 @@ static ep_status list_subgraphs(placer *p, const ep__partition *partition, ep_de
     const uint32_t n = p->layers->n_layers;
     ep_subgraph *subgraphs = EP_NEW(p->arena, ep_subgraph, partition->n_subgraphs);
     uint32_t *members = EP_NEW(p->arena, uint32_t, n);
-    if (!subgraphs || !members) return ep_fail_memory(err);
+    uint32_t *next = EP_NEW(p->arena, uint32_t, (uint64_t)partition->n_subgraphs + 1);
+    if (!subgraphs || !members || !next) return ep_fail_memory(err);
     for (uint32_t l = 0; l < n; l++) {
-        if (partition->subgraph[l] != EP_NO_INDEX) subgraphs[partition->subgraph[l]].n_layers++;
+        if (partition->subgraph[l] != EP_NO_INDEX) next[partition->subgraph[l] + 1]++;
     }
     for (uint32_t s = 0; s < partition->n_subgraphs; s++) {
-        subgraphs[s].device = core;
-        subgraphs[s].layers = members;
-        members += subgraphs[s].n_layers;
-        subgraphs[s].n_layers = 0;
+        next[s + 1] += next[s];
+        subgraphs[s] = (ep_subgraph){.device = core, .layers = members + next[s]};
     }
     for (uint32_t l = 0; l < n; l++) {
         const uint32_t s = partition->subgraph[l];
         if (s == EP_NO_INDEX) continue;
-        uint32_t *list = (uint32_t *)(uintptr_t)subgraphs[s].layers;
-        list[subgraphs[s].n_layers++] = l;
+        members[next[s]++] = l;
+        subgraphs[s].n_layers++;
         subgraphs[s].macs += p->layers->layers[l].macs;
     }
     plan->subgraphs = subgraphs;

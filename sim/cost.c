@@ -30,7 +30,7 @@ static ep__breakdown evaluate_gpu(const ep_phases *phases, const ep_point *point
     ep__breakdown b = {.compute_ns = rounds * tile * ns_per_cycle,
                        .memory_ns = fmax(l2 * ns_per_cycle, dram),
                        .floor_ns = gpu->kernel_floor_us * 1e3};
-    b.total_ns = fmax(b.floor_ns, fmax(b.compute_ns, b.memory_ns));
+    b.total_ns = b.floor_ns + fmax(b.compute_ns, b.memory_ns);
     return b;
 }
 

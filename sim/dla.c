@@ -22,6 +22,10 @@ static double block_cycles(double c, double k, double groups, double points_taps
            blocks(per_group_k * shared, atomic_k) * points_taps;
 }
 
+/* An image (kDLA_HWC4) is no feature map: its taps are laid out along the channels, so that a block
+ * is filled by the window (NVDLA: channel post-extension). */
+#define IMAGE_CHANNELS_MAX 4
+
 static double convolution_cycles(const ep_dla *dla, const ep_plan *plan, const ep_layer *layer,
                                  ep_precision precision)
 {
@@ -38,7 +42,13 @@ static double convolution_cycles(const ep_dla *dla, const ep_plan *plan, const e
     if (layer->type == EP_LAYER_DECONVOLUTION) {
         points = (double)in[0] * (double)in[2] * (double)in[3];
     }
-    for (int i = 0; i < layer->window.rank; i++) points *= (double)layer->window.kernel[i];
+    double taps = 1;
+    for (int i = 0; i < layer->window.rank; i++) taps *= (double)layer->window.kernel[i];
+    if (c <= IMAGE_CHANNELS_MAX && layer->groups == 1) {
+        c *= taps;
+    } else {
+        points *= taps;
+    }
     const double groups = (double)layer->groups;
     if (precision == EP_INT8) {
         return block_cycles(c, k, groups, points, dla->atomic_c, dla->atomic_k) /

@@ -165,6 +165,10 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
                      const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err)
 {
     assert(options->batch >= 1 && options->dla_cores >= 1);
+    const ep_device core = plan->n_subgraphs > 0 ? plan->subgraphs[0].device : EP_GPU;
+    EP_FAIL_IF(ep_device_is_dla(core) && core - EP_DLA0 >= point->dla_cores, err, EP_INFEASIBLE,
+               "the plan needs %s, and %s powers %lld DLA cores", ep_device_name(core),
+               point->mode->name, (long long)point->dla_cores);
     double *kernel_ns = EP_NEW(arena, double, plan->n_kernels);
     uint32_t *tactic = EP_NEW(arena, uint32_t, plan->n_kernels);
     double *layer_ns = EP_NEW(arena, double, plan->layers->n_layers);

@@ -102,7 +102,8 @@ typedef struct ep_run_options {
                           --dla both */
 } ep_run_options;
 
-/* `costs` has one entry a kernel. Arrays in `out` live in `arena`. */
+/* `costs` has one entry a kernel. Arrays in `out` live in `arena`. EP_INFEASIBLE: the mode does not
+ * power the DLA core of the plan. */
 ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
                      const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err);
 
