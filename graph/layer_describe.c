@@ -3,6 +3,7 @@
 
 #include "graph/graph.h"
 #include "graph/layers_internal.h"
+#include "graph/shapes.h"
 
 /* ---- what a node computes ------------------------------------------------------------------ */
 
@@ -286,26 +287,15 @@ static uint8_t axes_changed(const ep_shape *a, const ep_shape *b)
     return axes;
 }
 
-static uint8_t axes_reduced(const ep_network *network, const ep_node *node, const ep_shape *in)
+static ep_status axes_reduced(const ep_network *network, const ep_node *node, int rank,
+                              uint8_t *axes, ep_error *err)
 {
-    int64_t values[EP_MAX_RANK];
-    uint32_t count = 0;
-    const ep_attr *attr = ep_attr_find(node, "axes");
-    const ep_tensor *operand = ep_node_input(network, node, 1);
-    if (attr && attr->type == EP_ATTR_INTS) {
-        for (; count < attr->count && count < EP_MAX_RANK; count++) {
-            values[count] = attr->ints[count];
-        }
-    } else if (operand) {
-        (void)ep_tensor_ints(operand, values, EP_MAX_RANK, &count);
-    }
-    if (count == 0) return (uint8_t)((1U << in->rank) - 1);
-    uint8_t axes = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const int64_t axis = values[i] < 0 ? values[i] + in->rank : values[i];
-        if (axis >= 0 && axis < in->rank) axes |= (uint8_t)(1U << axis);
-    }
-    return axes;
+    ep__ints list;
+    unsigned bits;
+    EP_TRY(ep__read_ints(network, node, 1, "axes", &list, err));
+    EP_TRY(ep__axis_bits(&list, rank, &bits, err));
+    *axes = (uint8_t)(list.count > 0 ? bits : (1U << rank) - 1);
+    return EP_OK;
 }
 
 static uint8_t axes_permuted(const ep_shape *in, const ep_node *node)
@@ -431,7 +421,7 @@ static ep_status describe_type(const ep_network *network, const ep_node *node, e
         layer->axes = axes_scaled(network, layer, out);
         break;
     case EP_LAYER_SCALE: layer->axes = 1U << 1; break; /* BatchNormalization: per channel */
-    case EP_LAYER_REDUCE: layer->axes = axes_reduced(network, node, in); break;
+    case EP_LAYER_REDUCE: return axes_reduced(network, node, in->rank, &layer->axes, err);
     case EP_LAYER_SOFTMAX: layer->axis = axis_of(node, node->opset < 13 ? 1 : -1, in->rank); break;
     case EP_LAYER_CONCATENATION: layer->axis = axis_of(node, 0, out->rank); break;
     case EP_LAYER_GATHER: layer->axis = axis_of(node, 0, in->rank); break;

@@ -163,7 +163,7 @@ ep_status ep__read_scalar(const ep_tensor *tensor, double *value, ep_error *err)
 
 ep_status ep__read_int(const ep_tensor *tensor, int64_t *value, ep_error *err)
 {
-    double real;
+    double real = 0;
     EP_TRY(ep__read_scalar(tensor, &real, err));
     EP_FAIL_IF(!(real >= -(double)MAX_DIM && real <= (double)MAX_DIM), err, EP_BAD_SHAPE,
                "input '%s' is %g; at most 2^62 is allowed", tensor->name, real);
@@ -175,7 +175,7 @@ ep_status ep__axis_bits(const ep__ints *list, int rank, unsigned *bits, ep_error
 {
     *bits = 0;
     for (uint32_t i = 0; i < list->count; i++) {
-        int axis;
+        int axis = 0;
         EP_TRY(ep__axis(list->values[i], rank, &axis, err));
         EP_FAIL_IF(*bits >> axis & 1u, err, EP_BAD_SHAPE, "axis %d is named twice", axis);
         *bits |= 1u << axis;

@@ -21,10 +21,7 @@ typedef struct fuser {
 
 static bool in_region(const ep__region *region, uint32_t layer)
 {
-    for (uint32_t i = region->n; i-- > 0;) {
-        if (region->members[i] == layer) return true;
-    }
-    return false;
+    return ep__contains(region->members, region->n, layer);
 }
 
 /* Could `layer` be in one kernel with `anchor` at all? */
@@ -90,7 +87,7 @@ static ep__answer grow(const fuser *f, ep__region *region, ep__accepts accepts)
 
 /* ---- kernels ------------------------------------------------------------------------------- */
 
-static bool contains(const uint32_t *list, uint32_t n, uint32_t value)
+bool ep__contains(const uint32_t *list, uint32_t n, uint32_t value)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (list[i] == value) return true;
@@ -112,7 +109,7 @@ static ep_status set_inputs(fuser *f, ep_kernel *kernel, const ep__region *regio
             const uint32_t t = layers->root[l->inputs[i]];
             const uint32_t p = layers->producer[t];
             if (p != EP_NO_INDEX && in_region(region, p)) continue;
-            if (!contains(inputs, kernel->n_inputs, t)) inputs[kernel->n_inputs++] = t;
+            if (!ep__contains(inputs, kernel->n_inputs, t)) inputs[kernel->n_inputs++] = t;
         }
     }
     kernel->inputs = inputs;
@@ -213,7 +210,20 @@ static ep_status add_reformat(emitter *e, uint32_t tensor, ep_precision from, ep
     return operand && kernel->name ? EP_OK : ep_fail_memory(err);
 }
 
-/* Makes tensor `t` readable by `kernel`: crossing devices, or coming in as FP32 from outside. */
+/* In which precision a network input or output crosses the border: its own type, linear layout. */
+static ep_precision io_precision(const ep_layers *layers, uint32_t tensor)
+{
+    return layers->network->tensors[tensor].dtype == EP_DTYPE_FLOAT16 ? EP_FP16 : EP_FP32;
+}
+
+/* Is that what a GPU kernel of this precision reads and writes? TF32 is FP32 in memory. */
+static bool is_io_format(const ep_layers *layers, uint32_t tensor, ep_precision precision)
+{
+    if (!ep_dtype_is_float(layers->network->tensors[tensor].dtype)) return true;
+    return io_precision(layers, tensor) == (precision == EP_TF32 ? EP_FP32 : precision);
+}
+
+/* Makes tensor `t` readable by `kernel`: crossing devices, or coming in from outside. */
 static ep_status bring(emitter *e, uint32_t t, const ep_kernel *kernel, ep_error *err)
 {
     const uint8_t side = side_of(kernel->device);
@@ -227,12 +237,9 @@ static ep_status bring(emitter *e, uint32_t t, const ep_kernel *kernel, ep_error
         plan->transitions++;
         return add_reformat(e, t, plan->precision[p], kernel->precision, where, err);
     }
-    const ep_dtype dtype = layers->network->tensors[t].dtype;
-    const bool linear =
-        side == ON_GPU && (kernel->precision <= EP_TF32 || !ep_dtype_is_float(dtype));
-    if (linear) return EP_OK;
+    if (side == ON_GPU && is_io_format(layers, t, kernel->precision)) return EP_OK;
     plan->io_reformats++;
-    return add_reformat(e, t, EP_FP32, kernel->precision, where, err);
+    return add_reformat(e, t, io_precision(layers, t), kernel->precision, where, err);
 }
 
 static void emit(emitter *e, const ep_kernel *kernel)
@@ -265,7 +272,7 @@ static ep_status emit_range(emitter *e, uint32_t begin, uint32_t end, ep_error *
     return EP_OK;
 }
 
-/* Results leave as FP32 in linear layout, unless they are that already. */
+/* Results leave in linear layout and their own type. */
 static ep_status emit_outputs(emitter *e, ep_error *err)
 {
     ep_plan *plan = e->f->plan;
@@ -273,10 +280,11 @@ static ep_status emit_outputs(emitter *e, ep_error *err)
     for (uint32_t i = 0; i < layers->network->n_outputs; i++) {
         const uint32_t t = layers->root[layers->network->outputs[i]];
         const uint32_t p = layers->producer[t];
-        if (p == EP_NO_INDEX || !ep_dtype_is_float(layers->network->tensors[t].dtype)) continue;
-        if (plan->device[p] == EP_GPU && plan->precision[p] <= EP_TF32) continue;
+        if (p == EP_NO_INDEX) continue;
+        if (plan->device[p] == EP_GPU && is_io_format(layers, t, plan->precision[p])) continue;
         plan->io_reformats++;
-        EP_TRY(add_reformat(e, t, plan->precision[p], EP_FP32, "to the output", err));
+        EP_TRY(
+            add_reformat(e, t, plan->precision[p], io_precision(layers, t), "to the output", err));
     }
     return EP_OK;
 }

@@ -23,14 +23,6 @@ static const ep_layer *layer_at(const ep_plan *plan, uint32_t l)
     return &plan->layers->layers[l];
 }
 
-static bool contains(const uint32_t *list, uint32_t n, uint32_t value)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (list[i] == value) return true;
-    }
-    return false;
-}
-
 /* The added layers read nothing but the region and each other: x * sigmoid(x), both forms of Gelu,
  * x * hardsigmoid(x). A function of one argument, whatever its parts. */
 static bool is_composite_activation(const ep_plan *plan, const ep__region *region,
@@ -42,7 +34,7 @@ static bool is_composite_activation(const ep_plan *plan, const ep__region *regio
         if (!ep__is_pointwise(l)) return false;
         for (uint32_t j = 0; j < l->n_inputs; j++) {
             const uint32_t p = plan->layers->producer[plan->layers->root[l->inputs[j]]];
-            if (p != tail && !contains(added, n_added, p)) return false;
+            if (p != tail && !ep__contains(added, n_added, p)) return false;
         }
     }
     return true;

@@ -56,6 +56,8 @@ ep__accepts ep__dla_fusion(const ep_layer *anchor);
  * the reformats; sets kernels, transitions, io_reformats. */
 ep_status ep__fuse(const ep__partition *partition, ep_arena *arena, ep_plan *plan, ep_error *err);
 
+bool ep__contains(const uint32_t *list, uint32_t n, uint32_t value);
+
 /* Any of the element-by-element types. */
 bool ep__is_pointwise(const ep_layer *layer);
 

@@ -63,14 +63,14 @@ static product of_layer(const ep_plan *plan, const ep_layer *layer)
                      .a_reuse = 1};
 }
 
-/* Dense multiply-accumulates an SM and cycle. FP16 accumulates in FP32, as builders do unless told
- * that the narrow sum is safe. */
+/* Dense multiply-accumulates an SM and cycle. TF32 accumulates in FP32, and so does FP16, as long
+ * as nobody vouches for the narrow sum. */
 static double rate(const ep_gpu *gpu, ep_precision precision)
 {
     switch (precision) {
     case EP_INT8: return gpu->tensor_int8;
     case EP_FP16: return gpu->tensor_fp16 * gpu->fp32_accumulate_ratio;
-    case EP_TF32: return gpu->tensor_tf32;
+    case EP_TF32: return gpu->tensor_tf32 * gpu->fp32_accumulate_ratio;
     default: return gpu->fp32_fma;
     }
 }
