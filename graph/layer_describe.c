@@ -183,21 +183,33 @@ static ep_gemm gemm_of(const ep_network *network, const ep_node *node, const ep_
     return g;
 }
 
-/* Products a term-by-term Einsum does: the extents of all its labels multiplied. */
+/* Letters of an Einsum term: up to the next ',' or the arrow. */
+static int count_labels(const char *term)
+{
+    int n = 0;
+    for (; *term && *term != ',' && *term != '-'; term++) n += *term != ' ' && *term != '.';
+    return n;
+}
+
+/* Products a term-by-term Einsum does: the extents of all its labels multiplied. The axes that an
+ * ellipsis stands for are labelled by their distance from its end, 1 to EP_MAX_RANK. */
 static uint64_t einsum_macs(const ep_network *network, const ep_node *node)
 {
-    const char *p = ep_attr_string(node, "equation", "");
     uint64_t extent[256] = {0}, macs = 1;
-    const ep_shape *shape = NULL;
     uint32_t operand = 0;
-    int axis = 0;
-    for (; *p && *p != '-'; p++) {
-        if (*p == ',') operand++, axis = 0;
-        if (*p == ' ' || *p == ',') continue;
+    for (const char *p = ep_attr_string(node, "equation", ""); *p && *p != '-'; operand++) {
         const ep_tensor *t = ep_node_input(network, node, operand);
-        shape = t ? &t->shape : NULL;
-        if (!shape || *p == '.') continue;
-        if (axis < shape->rank) extent[(unsigned char)*p] = (uint64_t)shape->dims[axis++];
+        if (!t) return 0;
+        int hidden = t->shape.rank - count_labels(p);
+        for (int axis = 0; *p && *p != ',' && *p != '-'; p++) {
+            for (; *p == '.' && hidden > 0; hidden--, axis++) {
+                uint64_t *e = &extent[hidden];
+                *e = ep_max_u64(*e, (uint64_t)t->shape.dims[axis]);
+            }
+            if (*p == ' ' || *p == '.' || axis >= t->shape.rank) continue;
+            extent[(unsigned char)*p] = (uint64_t)t->shape.dims[axis++];
+        }
+        if (*p == ',') p++;
     }
     for (int i = 0; i < 256; i++) {
         if (extent[i] && ep_mul_overflows(macs, extent[i], &macs)) return 0;

@@ -10,8 +10,9 @@ typedef struct builder {
     ep_layers *layers;
     uint32_t *root;
     uint32_t *producer;
-    uint32_t *n_readers;   /* per tensor: nodes and network outputs that read it, unresolved */
-    uint32_t *only_reader; /* per tensor: its last reading node */
+    uint32_t *n_readers;    /* per tensor: nodes and network outputs that read it, unresolved */
+    uint32_t *only_reader;  /* per tensor: its last reading node */
+    uint32_t *n_dequantize; /* per tensor: how many of its readers are DequantizeLinear */
     float *scale;
     bool *used; /* per constant: counted as a parameter already */
 } builder;
@@ -53,9 +54,8 @@ static bool flattens_for_gemm(const builder *b, const ep_node *node)
 static bool starts_scale_pair(const builder *b, const ep_node *node)
 {
     if (!is_op(node, "QuantizeLinear")) return false;
-    const uint32_t reader = b->only_reader[node->outputs[0]];
-    return b->n_readers[node->outputs[0]] == 1 && reader != EP_NO_INDEX &&
-           is_op(&b->network->nodes[reader], "DequantizeLinear");
+    const uint32_t out = node->outputs[0];
+    return b->n_readers[out] > 0 && b->n_dequantize[out] == b->n_readers[out];
 }
 
 static bool ends_scale_pair(const builder *b, const ep_node *node)
@@ -132,6 +132,7 @@ static void count_readers(builder *b)
             if (t == EP_NO_INDEX) continue;
             b->n_readers[t]++;
             b->only_reader[t] = n;
+            b->n_dequantize[t] += is_op(&net->nodes[n], "DequantizeLinear");
         }
     }
     for (uint32_t i = 0; i < net->n_outputs; i++) {
@@ -190,10 +191,11 @@ static ep_status allocate(builder *b, ep_error *err)
     b->producer = EP_NEW(b->arena, uint32_t, n);
     b->n_readers = EP_NEW(b->arena, uint32_t, n);
     b->only_reader = EP_NEW(b->arena, uint32_t, n);
+    b->n_dequantize = EP_NEW(b->arena, uint32_t, n);
     b->used = EP_NEW(b->arena, bool, n);
     b->scale = EP_NEW(b->arena, float, n);
     if (!layers->layers || !b->root || !b->producer || !b->n_readers || !b->only_reader ||
-        !b->used || !b->scale) {
+        !b->n_dequantize || !b->used || !b->scale) {
         return ep_fail_memory(err);
     }
     for (uint32_t t = 0; t < n; t++) {
