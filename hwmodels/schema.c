@@ -73,7 +73,7 @@ static const ep__field gpu_rows[] = {
            "dense INT8 tensor MACs an SM and cycle; 0: none"),
     NUMBER(ep_gpu, sfu, REQUIRED, 1, 1e6, "special functions (exp, rsqrt) an SM and cycle"),
     NUMBER(ep_gpu, fp32_accumulate_ratio, REQUIRED, 0.01, 1,
-           "rate of FP16 tensor math that accumulates in FP32, as a share of tensor_fp16"),
+           "rate of FP16 and TF32 tensor math that accumulates in FP32, as a share of the above"),
     NUMBER(ep_gpu, sparse_speedup, REQUIRED, 1, 4, "of 2:4 sparse weights; 1: none"),
     NUMBER(ep_gpu, dram_bytes_per_sm_clock, REQUIRED, 0.1, 1e5,
            "the most an SM pulls from memory a cycle"),

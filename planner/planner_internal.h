@@ -23,6 +23,9 @@ ep_status ep__partition_make(const ep_layers *layers, const bool *on_dla, ep_are
 
 /* ---- precision ----------------------------------------------------------------------------- */
 
+/* Do the Q/DQ pairs of a quantized network leave this layer in INT8? */
+bool ep__is_scaled(const ep_layers *layers, const ep_layer *layer);
+
 /* Has the GPU a kernel for this layer in this precision? FP32 it always has. */
 bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision precision);
 

@@ -1,7 +1,9 @@
 #include "planner/planner_internal.h"
 
-static bool all_scaled(const ep_layers *layers, const ep_layer *layer)
+bool ep__is_scaled(const ep_layers *layers, const ep_layer *layer)
 {
+    /* between a convolution and the Q that follows it: part of the INT8 kernel */
+    if (ep__is_pointwise(layer) && layers->scale[layer->outputs[0]] > 0) return true;
     for (uint32_t i = 0; i < layer->n_inputs; i++) {
         if (!(layers->scale[layer->inputs[i]] > 0)) return false;
     }
@@ -50,7 +52,7 @@ bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision 
                           ep_dtype_is_float(layers->network->tensors[layer->outputs[0]].dtype);
     switch (precision) {
     case EP_INT8:
-        if (layers->quantized && !all_scaled(layers, layer)) return false;
+        if (layers->quantized && !ep__is_scaled(layers, layer)) return false;
         return is_float && gpu_has_int8(layers, layer);
     case EP_FP16: return is_float && layer->type != EP_LAYER_PLUGIN;
     case EP_TF32: return is_float && is_product(layer);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "planner/planner_internal.h"
 #include "planner/rules/rules.h"
 
 /* In the order in which the rules are asked and documented. */
@@ -140,22 +141,12 @@ static bool has_int8(const ep_layer *layer, const ep_dla_limits *limits)
     }
 }
 
-static bool has_scales(const ep_layers *layers, const ep_layer *layer)
-{
-    const float *scale = layers->scale;
-    for (uint32_t i = 0; i < layer->n_inputs; i++) {
-        const uint32_t input = layer->inputs[i];
-        if (!(scale[input] > 0) && !(scale[layers->root[input]] > 0)) return false;
-    }
-    return true;
-}
-
 /* What is asked in FP32 is refused for that; its other rules are asked as for FP16. */
 static ep_precision precision_of(const ep_layers *layers, const ep_layer *layer,
                                  const ep_dla_limits *limits, ep_precision asked)
 {
     if (asked != EP_INT8 || !has_int8(layer, limits)) return EP_FP16;
-    return layers->quantized && !has_scales(layers, layer) ? EP_FP16 : EP_INT8;
+    return layers->quantized && !ep__is_scaled(layers, layer) ? EP_FP16 : EP_INT8;
 }
 
 static const ep_shape scalar = {.rank = 0};
