@@ -1,0 +1,268 @@
+/* Fusion: what TensorRT's developer guide lists under "Types of Fusions", and what the DLA's
+ * convolution pipeline (NVDLA: convolution, SDP, PDP) does on the fly. */
+#include "tests/unit/plan_fixture.h"
+
+/* x is 1x8x8x8, tensors for transformers 1x4x16; weights for both. */
+static void operands(fixture *f)
+{
+    onnx_input(&f->model, "x", EP_DTYPE_FLOAT, "1x8x8x8");
+    onnx_weight(&f->model, "w", EP_DTYPE_FLOAT, "8x8x3x3");
+    for (const char *const *s = (const char *const[]){"g", "b", "m", "v", NULL}; *s; s++) {
+        onnx_weight(&f->model, *s, EP_DTYPE_FLOAT, "8");
+    }
+    onnx_input(&f->model, "t", EP_DTYPE_FLOAT, "1x4x16");
+    onnx_weight(&f->model, "wt", EP_DTYPE_FLOAT, "16x16");
+    onnx_weight(&f->model, "bt", EP_DTYPE_FLOAT, "16");
+    onnx_floats(&f->model, "root2", "", &(float){1.41421356F});
+    onnx_floats(&f->model, "one", "", &(float){1});
+    onnx_floats(&f->model, "half", "", &(float){0.5F});
+    onnx_floats(&f->model, "two", "", &(float){2});
+    onnx_floats(&f->model, "three", "", &(float){3});
+}
+
+/* `kernels` as assert_kernels says. */
+static void plans_as(const char *strategy, ep_precision_choice precision, const char *const *nodes,
+                     const char *const *outputs, const char *kernels)
+{
+    fixture f = {0};
+    operands(&f);
+    for (; *nodes; nodes++) onnx_node(&f.model, "%s", *nodes);
+    for (; *outputs; outputs++) onnx_output(&f.model, *outputs, EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, strategy, precision);
+    assert_kernels(&f, kernels);
+    assert_valid(f.plan);
+    fixture_free(&f);
+}
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define CONV "c = Conv(x, w) pads=[1,1,1,1]"
+
+static void on_gpu(const char *const *nodes, const char *kernels)
+{
+    plans_as("gpu", EP_CHOOSE_FP16, nodes, LIST("y"), kernels);
+}
+
+/* ---- convolution --------------------------------------------------------------------------- */
+
+static void activations_join_a_convolution(void **state)
+{
+    (void)state;
+    on_gpu(LIST(CONV, "n = BatchNormalization(c, g, b, m, v)", "y = Relu(n)"),
+           "Conv+BatchNormalization+Relu");
+    on_gpu(LIST(CONV, "s = Sigmoid(c)", "y = Mul(c, s)"), "Conv+Sigmoid+Mul"); /* SiLU */
+    on_gpu(LIST(CONV, "s = HardSigmoid(c)", "y = Mul(s, c)"), "Conv+HardSigmoid+Mul");
+    on_gpu(LIST(CONV, "y = HardSwish(c)"), "Conv+HardSwish");
+    on_gpu(LIST(CONV, "y = LeakyRelu(c)"), "Conv+LeakyRelu");
+}
+
+static void a_convolution_stops_at_the_next(void **state)
+{
+    (void)state;
+    on_gpu(LIST(CONV, "r = Relu(c)", "y = Conv(r, w)"), "Conv+Relu | Conv");
+    on_gpu(LIST(CONV, "r = Relu(c)", "y = MaxPool(r) kernel_shape=[2,2]"), "Conv+Relu | MaxPool");
+}
+
+/* y = Relu(Conv(Relu(Conv(x))) + x): the sum and what follows join the convolution before it. */
+static void a_residual_block_is_two_kernels(void **state)
+{
+    (void)state;
+    on_gpu(
+        LIST(CONV, "r = Relu(c)", "d = Conv(r, w) pads=[1,1,1,1]", "s = Add(d, x)", "y = Relu(s)"),
+        "Conv+Relu | Conv+Add+Relu");
+}
+
+/* With a convolution on the shortcut, the sum joins one of the two and the other stays alone. */
+static void a_sum_joins_one_of_two_convolutions(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    operands(&f);
+    onnx_node(&f.model, "%s", CONV);
+    onnx_node(&f.model, "d = Conv(x, w) pads=[1,1,1,1]");
+    onnx_node(&f.model, "s = Add(c, d)");
+    onnx_node(&f.model, "y = Relu(s)");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "gpu", EP_CHOOSE_FP16);
+    assert_valid(f.plan);
+    uint32_t alone = 0, with_sum = 0;
+    for (uint32_t k = 0; k < f.plan->n_kernels; k++) {
+        alone += f.plan->kernels[k].n_layers == 1;
+        with_sum += f.plan->kernels[k].n_layers == 3;
+    }
+    assert_int_equal(alone, 1);
+    assert_int_equal(with_sum, 1);
+    fixture_free(&f);
+}
+
+/* ---- exits --------------------------------------------------------------------------------- */
+
+static void what_others_read_is_not_swallowed(void **state)
+{
+    (void)state;
+    /* c is an output of the network */
+    plans_as("gpu", EP_CHOOSE_FP16, LIST(CONV, "y = Relu(c)"), LIST("y", "c"), "Conv | Relu");
+    /* c is read twice and the two never meet */
+    plans_as("gpu", EP_CHOOSE_FP16, LIST(CONV, "y = Relu(c)", "z = MaxPool(c) kernel_shape=[2,2]"),
+             LIST("y", "z"), "Conv | Relu | MaxPool");
+    /* SiLU whose sigmoid is wanted outside */
+    plans_as("gpu", EP_CHOOSE_FP16, LIST(CONV, "s = Sigmoid(c)", "y = Mul(c, s)"), LIST("y", "s"),
+             "Conv | Sigmoid | Mul");
+}
+
+/* ---- element-wise -------------------------------------------------------------------------- */
+
+static void pointwise_layers_join(void **state)
+{
+    (void)state;
+    on_gpu(LIST("a = Elu(x)", "b2 = Sigmoid(a)", "d = Mul(b2, x)", "y = Exp(d)"),
+           "Elu+Sigmoid+Mul+Exp");
+    on_gpu(LIST("a = Elu(x)", "p = MaxPool(a) kernel_shape=[2,2]", "y = Exp(p)"),
+           "Elu | MaxPool | Exp");
+}
+
+/* ---- transformers -------------------------------------------------------------------------- */
+
+/* 0.5 x (1 + erf(x / sqrt 2)), as PyTorch exports it. */
+static void the_gelu_of_erf_joins_its_product(void **state)
+{
+    (void)state;
+    on_gpu(LIST("p = MatMul(t, wt)", "a = Add(bt, p)", "d = Div(a, root2)", "e = Erf(d)",
+                "s = Add(e, one)", "q = Mul(a, s)", "y = Mul(q, half)"),
+           "MatMul+Add+Div+Erf+Add+Mul+Mul");
+    on_gpu(LIST("p = MatMul(t, wt)", "a = Add(bt, p)", "h = Mul(a, half)", "d = Div(a, root2)",
+                "e = Erf(d)", "s = Add(e, one)", "y = Mul(h, s)"),
+           "MatMul+Add+Mul+Div+Erf+Add+Mul");
+}
+
+/* 0.5 x (1 + tanh(k (x + c x^3))). */
+static void the_gelu_of_tanh_joins_its_product(void **state)
+{
+    (void)state;
+    on_gpu(LIST("p = MatMul(t, wt)", "a = Add(bt, p)", "h = Mul(a, half)", "c3 = Pow(a, three)",
+                "k = Mul(c3, two)", "i = Add(a, k)", "j = Mul(i, root2)", "e = Tanh(j)",
+                "s = Add(e, one)", "y = Mul(h, s)"),
+           "MatMul+Add+Mul+Pow+Mul+Add+Mul+Tanh+Add+Mul");
+}
+
+static void a_layer_norm_written_out_is_one_kernel(void **state)
+{
+    (void)state;
+    on_gpu(LIST("mean = ReduceMean(t) axes=[-1]", "d = Sub(t, mean)", "sq = Pow(d, two)",
+                "var = ReduceMean(sq) axes=[-1]", "e = Add(var, one)", "s = Sqrt(e)",
+                "q = Div(d, s)", "h = Mul(q, bt)", "y = Add(h, bt)"),
+           "ReduceMean+Sub+Pow+ReduceMean+Add+Sqrt+Div+Mul+Add");
+}
+
+/* Q K^T / sqrt d + mask, SoftMax, V. */
+static void attends(ep_precision_choice precision, const char *kernels)
+{
+    fixture f = {0};
+    operands(&f);
+    onnx_input(&f.model, "mask", EP_DTYPE_FLOAT, "1x4x4");
+    onnx_node(&f.model, "tt = Transpose(t) perm=[0,2,1]");
+    onnx_node(&f.model, "k = MatMul(t, tt)");
+    onnx_node(&f.model, "d = Div(k, two)");
+    onnx_node(&f.model, "a = Add(d, mask)");
+    onnx_node(&f.model, "p = Softmax(a) axis=-1");
+    onnx_node(&f.model, "y = MatMul(p, t)");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "gpu", precision);
+    assert_kernels(&f, kernels);
+    assert_valid(f.plan);
+    fixture_free(&f);
+}
+
+static void attention_is_one_kernel(void **state)
+{
+    (void)state;
+    attends(EP_CHOOSE_FP16, "Transpose | MatMul+Div+Add+Softmax+MatMul");
+    attends(EP_CHOOSE_INT8, "Transpose | MatMul+Div+Add+Softmax+MatMul");
+    /* there are no fused attention kernels of FP32; the mask is a residual sum */
+    attends(EP_CHOOSE_FP32, "Transpose | MatMul+Div+Add | Softmax | MatMul");
+}
+
+/* What was pending is given up: the product keeps only what it fuses by itself. */
+static void a_softmax_without_values_is_its_own_kernel(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    operands(&f);
+    onnx_node(&f.model, "tt = Transpose(t) perm=[0,2,1]");
+    onnx_node(&f.model, "k = MatMul(t, tt)");
+    onnx_node(&f.model, "d = Div(k, two)");
+    onnx_node(&f.model, "y = Softmax(d) axis=-1");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "gpu", EP_CHOOSE_FP16);
+    assert_kernels(&f, "Transpose | MatMul+Div | Softmax");
+    assert_valid(f.plan);
+    fixture_free(&f);
+}
+
+/* ---- DLA ----------------------------------------------------------------------------------- */
+
+static void on_dla(const char *const *nodes, const char *kernels)
+{
+    plans_as("greedy", EP_CHOOSE_INT8, nodes, LIST("y"), kernels);
+}
+
+static void the_dla_pipeline_is_one_kernel(void **state)
+{
+    (void)state;
+    on_dla(LIST(CONV, "n = BatchNormalization(c, g, b, m, v)", "r = Relu(n)",
+                "y = MaxPool(r) kernel_shape=[2,2] strides=[2,2]"),
+           "[Conv+BatchNormalization+Relu+MaxPool]");
+    on_dla(LIST(CONV, "s = Add(c, x)", "y = Relu(s)"), "[Conv+Add+Relu]");
+    on_dla(LIST(CONV, "r = Relu(c)", "d = Conv(r, w)", "y = Relu(d)"), "[Conv+Relu] | [Conv+Relu]");
+    /* pooling is the last stage */
+    on_dla(LIST(CONV, "p = MaxPool(c) kernel_shape=[2,2] strides=[2,2]", "y = Relu(p)"),
+           "[Conv+MaxPool] | [Relu]");
+}
+
+/* The sigmoid of a SiLU needs a pass of its own, whose result the product then reads. */
+static void a_silu_leaves_the_convolution(void **state)
+{
+    (void)state;
+    on_dla(LIST(CONV, "s = Sigmoid(c)", "y = Mul(c, s)"), "[Conv] | [Sigmoid+Mul]");
+}
+
+/* ---- all examples -------------------------------------------------------------------------- */
+
+static void visit(fixture *f)
+{
+    make_plan(f, "gpu", EP_CHOOSE_INT8);
+    assert_valid(f->plan);
+    make_plan(f, "greedy", EP_CHOOSE_INT8);
+    assert_valid(f->plan);
+}
+
+static void examples_have_valid_plans(void **state)
+{
+    (void)state;
+    ep_machine *machine = load_machine();
+    for_each_example(machine, visit);
+    ep_machine_free(machine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(activations_join_a_convolution),
+        cmocka_unit_test(a_convolution_stops_at_the_next),
+        cmocka_unit_test(a_residual_block_is_two_kernels),
+        cmocka_unit_test(a_sum_joins_one_of_two_convolutions),
+        cmocka_unit_test(what_others_read_is_not_swallowed),
+        cmocka_unit_test(pointwise_layers_join),
+        cmocka_unit_test(the_gelu_of_erf_joins_its_product),
+        cmocka_unit_test(the_gelu_of_tanh_joins_its_product),
+        cmocka_unit_test(a_layer_norm_written_out_is_one_kernel),
+        cmocka_unit_test(attention_is_one_kernel),
+        cmocka_unit_test(a_softmax_without_values_is_its_own_kernel),
+        cmocka_unit_test(the_dla_pipeline_is_one_kernel),
+        cmocka_unit_test(a_silu_leaves_the_convolution),
+        cmocka_unit_test(examples_have_valid_plans),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

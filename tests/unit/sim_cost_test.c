@@ -1,0 +1,283 @@
+/* What kernels cost: counts by hand, from the geometry of the machine and the shapes. */
+#include <math.h>
+
+#include "tests/unit/plan_fixture.h"
+
+static void assert_close(double actual, double expected)
+{
+    if (fabs(actual - expected) <= 1e-9 * fabs(expected)) return;
+    fail_msg("%.12g, expected %.12g", actual, expected);
+}
+
+static ep_point maxn_of(const fixture *f)
+{
+    const ep_mode *mode;
+    assert_int_equal(ep_machine_mode(f->machine, "MAXN", &mode, NULL), EP_OK);
+    return ep_point_of(f->machine, mode);
+}
+
+/* The cost of the kernel that writes `tensor`. */
+static const ep_cost *cost_of(const fixture *f, const char *tensor)
+{
+    const uint32_t t = tensor_index(f, tensor);
+    for (uint32_t k = 0; k < f->plan->n_kernels; k++) {
+        const ep_kernel *kernel = &f->plan->kernels[k];
+        if (kernel->kind == EP_KERNEL_LAYERS && kernel->outputs[0] == t) {
+            return &f->planned->costs[k];
+        }
+    }
+    fail_msg("no kernel writes %s", tensor);
+    return NULL;
+}
+
+/* x -> Conv -> y on the DLA. */
+static fixture convolution(const char *x, const char *w, const char *attributes,
+                           ep_precision_choice precision)
+{
+    fixture f = {0};
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, x);
+    onnx_weight(&f.model, "w", EP_DTYPE_FLOAT, w);
+    onnx_node(&f.model, "y = Conv(x, w) %s", attributes);
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "greedy", precision);
+    return f;
+}
+
+/* ---- DLA ----------------------------------------------------------------------------------- */
+
+/* Two pipes, each 64 channels in by 64 out a cycle: 3 x 3 x 56 x 56 / 2 cycles for one block. */
+static void a_dla_pipe_takes_blocks_of_channels(void **state)
+{
+    (void)state;
+    const struct {
+        const char *x, *w, *attributes;
+        double blocks;
+    } cases[] = {
+        {"1x64x56x56", "64x64x3x3", "pads=[1,1,1,1]", 1},
+        {"1x64x56x56", "65x64x3x3", "pads=[1,1,1,1]", 2}, /* one more out */
+        {"1x65x56x56", "64x65x3x3", "pads=[1,1,1,1]", 2}, /* one more in */
+        {"1x128x56x56", "128x128x3x3", "pads=[1,1,1,1]", 4},
+        {"1x8x56x56", "8x8x3x3", "pads=[1,1,1,1]", 1},    /* a block mostly empty */
+        {"2x64x56x56", "64x64x3x3", "pads=[1,1,1,1]", 2}, /* two images */
+        {"1x128x56x56", "128x64x3x3", "pads=[1,1,1,1] group=2", 2},
+        {"1x64x56x56", "64x1x3x3", "pads=[1,1,1,1] group=64", 1}, /* 64 groups share a block */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = convolution(cases[i].x, cases[i].w, cases[i].attributes, EP_CHOOSE_INT8);
+        assert_kernels(&f, "[Conv]");
+        assert_close(cost_of(&f, "y")->tactics[0].cpipe_cycles, cases[i].blocks * 9 * 56 * 56 / 2);
+        assert_close(cost_of(&f, "y")->tactics[0].macs, (double)layer_of(&f, "y")->macs);
+        fixture_free(&f);
+    }
+}
+
+/* FP16 runs in blocks of 16 by 16: 4 x 4 of them. */
+static void fp16_convolution_runs_on_rubik(void **state)
+{
+    (void)state;
+    fixture f = convolution("1x64x56x56", "64x64x3x3", "pads=[1,1,1,1]", EP_CHOOSE_FP16);
+    assert_kernels(&f, "[Conv]");
+    assert_close(cost_of(&f, "y")->tactics[0].rubik_cycles, 16.0 * 9 * 56 * 56);
+    assert_close(cost_of(&f, "y")->tactics[0].cpipe_cycles, 0);
+    fixture_free(&f);
+}
+
+/* 14,112 cycles at 1600 MHz are 8.82 us; 36,864 bytes of weights and 200,704 in and as many out at
+ * 54 GB/s are 8.1161 us; both add, and 0.7 us to the next layer. */
+static void dla_time_is_compute_memory_and_gap(void **state)
+{
+    (void)state;
+    fixture f = convolution("1x64x56x56", "64x64x3x3", "pads=[1,1,1,1]", EP_CHOOSE_INT8);
+    const ep_cost *cost = cost_of(&f, "y");
+    f.machine->dla.overlap = 0;
+    f.machine->dla.layer_gap_us = 0.7;
+    f.machine->dla.dram_gbps = 54;
+    const ep_point point = maxn_of(&f);
+    const double memory_ns = (36864.0 + 2 * 200704) / 54;
+    assert_close(cost->tactics[0].dram_bytes, 36864.0 + 2 * 200704);
+    assert_close(ep_cost_ns(cost, &point, NULL), 8820 + memory_ns + 700);
+    f.machine->dla.overlap = 1; /* the longer hides the other */
+    assert_close(ep_cost_ns(cost, &point, NULL), 8820 + 700);
+    fixture_free(&f);
+}
+
+/* Between two layers of a loadable a tensor of up to half the SRAM stays inside; channels are
+ * padded to 32 bytes: 24 x 16 x 16 take 8192. */
+static void small_results_stay_in_sram(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, "1x32x16x16");
+    onnx_weight(&f.model, "w", EP_DTYPE_FLOAT, "24x32x1x1");
+    onnx_weight(&f.model, "v", EP_DTYPE_FLOAT, "32x24x1x1");
+    onnx_node(&f.model, "a = Conv(x, w)");
+    onnx_node(&f.model, "y = Conv(a, v)");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "greedy", EP_CHOOSE_INT8);
+    assert_kernels(&f, "[Conv] | [Conv]");
+    assert_close(cost_of(&f, "a")->tactics[0].sram_bytes, 8192);
+    assert_close(cost_of(&f, "a")->tactics[0].dram_bytes, 8192 + 768);
+    assert_close(cost_of(&f, "y")->tactics[0].sram_bytes, 8192);
+    assert_close(cost_of(&f, "y")->tactics[0].dram_bytes, 8192 + 768);
+    fixture_free(&f);
+}
+
+/* ---- GPU ----------------------------------------------------------------------------------- */
+
+/* `node` makes y of x and z, in FP16 on the GPU. */
+static fixture on_gpu(const char *x, const char *z, const char *node)
+{
+    fixture f = {0};
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, x);
+    if (z) onnx_input(&f.model, "z", EP_DTYPE_FLOAT, z);
+    onnx_node(&f.model, "%s", node);
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "gpu", EP_CHOOSE_FP16);
+    return f;
+}
+
+/* 16 Mi elements in FP16: 32 MiB in, 32 MiB out, all through DRAM at its reachable rate, 204.736
+ * GB/s x 0.925; what the arithmetic takes is far less. */
+static void a_large_stream_takes_dram_time(void **state)
+{
+    (void)state;
+    fixture f = on_gpu("1x64x512x512", NULL, "y = Relu(x)");
+    const ep_point point = maxn_of(&f);
+    assert_close(cost_of(&f, "y")->tactics[0].dram_bytes, 64.0 * 1024 * 1024);
+    const double memory_ns = 64.0 * 1024 * 1024 / (204.736 * 0.925);
+    const double ns = ep_cost_ns(cost_of(&f, "y"), &point, NULL);
+    assert_true(ns >= memory_ns && ns <= memory_ns + f.machine->gpu.kernel_floor_us * 1e3 + 1);
+    fixture_free(&f);
+}
+
+/* What fits into half of the 4 MiB of L2 is still there: 1 MiB in, 1 MiB out. */
+static void small_tensors_stay_in_l2(void **state)
+{
+    (void)state;
+    fixture f = on_gpu("1x32x128x128", NULL, "y = Relu(x)");
+    assert_close(cost_of(&f, "y")->tactics[0].dram_bytes, 0);
+    assert_close(cost_of(&f, "y")->tactics[0].l2_bytes, 2.0 * 1024 * 1024);
+    fixture_free(&f);
+}
+
+static void no_kernel_is_shorter_than_its_launch(void **state)
+{
+    (void)state;
+    fixture f = on_gpu("1x8x2x2", NULL, "y = Relu(x)");
+    const ep_point point = maxn_of(&f);
+    assert_true(ep_cost_ns(cost_of(&f, "y"), &point, NULL) >= f.machine->gpu.kernel_floor_us * 1e3);
+    fixture_free(&f);
+}
+
+static void views_are_free(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, "1x8x4x4");
+    ONNX_INTS(&f.model, "shape", 1, 8, 16);
+    onnx_node(&f.model, "a = Relu(x)");
+    onnx_node(&f.model, "y = Reshape(a, shape)");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "gpu", EP_CHOOSE_FP16);
+    const ep_point point = maxn_of(&f);
+    assert_kernels(&f, "Relu | Reshape");
+    assert_true(cost_of(&f, "y")->is_view);
+    assert_false(cost_of(&f, "a")->is_view);
+    assert_close(ep_cost_ns(cost_of(&f, "y"), &point, NULL), 0);
+    fixture_free(&f);
+}
+
+/* A concatenation of results that nobody else concatenates moves nothing; of a network input it
+ * copies that. */
+static void concatenations_are_written_in_place(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, "1x8x4x4");
+    onnx_node(&f.model, "a = Relu(x)");
+    onnx_node(&f.model, "b = MaxPool(x) kernel_shape=[3,3] pads=[1,1,1,1]");
+    onnx_node(&f.model, "y = Concat(a, b) axis=1");
+    onnx_node(&f.model, "z = Concat(a, x) axis=1");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    onnx_output(&f.model, "z", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "gpu", EP_CHOOSE_FP16);
+    /* a is in two: one of them copies, here both; b is in place. 128 elements, read and written */
+    assert_false(cost_of(&f, "y")->is_view);
+    assert_close(cost_of(&f, "y")->tactics[0].l2_bytes, 2 * 128 * 2);
+    assert_close(cost_of(&f, "z")->tactics[0].l2_bytes, 2 * 2 * 128 * 2);
+    fixture_free(&f);
+
+    f = (fixture){0};
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, "1x8x4x4");
+    onnx_node(&f.model, "a = Relu(x)");
+    onnx_node(&f.model, "b = MaxPool(x) kernel_shape=[3,3] pads=[1,1,1,1]");
+    onnx_node(&f.model, "y = Concat(a, b) axis=1");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    make_plan(&f, "gpu", EP_CHOOSE_FP16);
+    assert_true(cost_of(&f, "y")->is_view);
+    fixture_free(&f);
+}
+
+/* The time is the least over the tactics, each evaluated alone. */
+static void the_fastest_tactic_is_chosen(void **state)
+{
+    (void)state;
+    fixture f = on_gpu("1x12x384x64", "1x12x64x384", "y = MatMul(x, z)");
+    const ep_cost *cost = cost_of(&f, "y");
+    for (uint32_t m = 0; m < f.machine->n_modes; m++) {
+        const ep_point point = ep_point_of(f.machine, &f.machine->modes[m]);
+        uint32_t chosen;
+        const double ns = ep_cost_ns(cost, &point, &chosen);
+        assert_in_range(cost->n_tactics, 2, EP_MAX_TACTICS);
+        for (uint32_t t = 0; t < cost->n_tactics; t++) {
+            ep_cost one = *cost;
+            one.n_tactics = 1;
+            one.tactics[0] = cost->tactics[t];
+            const double alone = ep_cost_ns(&one, &point, NULL);
+            assert_true(t == chosen ? alone == ns : alone >= ns);
+        }
+    }
+    fixture_free(&f);
+}
+
+/* 17 tiles on 16 SMs take two rounds, 16 take one, 8 as long as 16. */
+static void sms_work_in_rounds(void **state)
+{
+    (void)state;
+    fixture f = on_gpu("1x8x2x2", NULL, "y = Relu(x)");
+    f.machine->gpu.kernel_floor_us = 0;
+    const ep_point point = maxn_of(&f);
+    ep_cost cost = {.device = EP_GPU, .precision = EP_FP16, .n_tactics = 1};
+    const struct {
+        double tiles, rounds;
+    } cases[] = {{1, 1}, {8, 1}, {16, 1}, {17, 2}, {32, 2}, {33, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cost.tactics[0] = (ep_phases){.tiles = cases[i].tiles, .tensor_tile_cycles = 13005};
+        assert_close(ep_cost_ns(&cost, &point, NULL), cases[i].rounds * 10000); /* at 1300.5 MHz */
+    }
+    fixture_free(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dla_pipe_takes_blocks_of_channels),
+        cmocka_unit_test(fp16_convolution_runs_on_rubik),
+        cmocka_unit_test(dla_time_is_compute_memory_and_gap),
+        cmocka_unit_test(small_results_stay_in_sram),
+        cmocka_unit_test(a_large_stream_takes_dram_time),
+        cmocka_unit_test(small_tensors_stay_in_l2),
+        cmocka_unit_test(no_kernel_is_shorter_than_its_launch),
+        cmocka_unit_test(views_are_free),
+        cmocka_unit_test(concatenations_are_written_in_place),
+        cmocka_unit_test(the_fastest_tactic_is_chosen),
+        cmocka_unit_test(sms_work_in_rounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
