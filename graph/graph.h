@@ -404,10 +404,13 @@ typedef struct ep_layers {
     const uint32_t *users_begin; /* per tensor t (at roots): users[users_begin[t] ..
                                     users_begin[t + 1]) are the layers that read it, ascending */
     const uint32_t *users;
-    const bool *is_output; /* per tensor (at roots): bytes of a network output */
-    const float *scale;    /* per tensor: the symmetric INT8 scale a Q/DQ pair states; 0: none */
-    bool quantized;        /* the network has Q/DQ nodes: INT8 only where tensors have scales */
-    uint32_t n_plugins;    /* layers of type PLUGIN */
+    const bool *is_output;    /* per tensor (at roots): bytes of a network output */
+    const float *scale;       /* per tensor as a layer sees it: the symmetric INT8 scale of the Q/DQ
+                                 pair that it comes through; 0: none */
+    const bool *is_quantized; /* per tensor (at roots): such a pair reads it, so that its producer
+                                 may write INT8 */
+    bool quantized;           /* the network has Q/DQ nodes: INT8 only where tensors have scales */
+    uint32_t n_plugins;       /* layers of type PLUGIN */
 } ep_layers;
 
 /* Errors: EP_BAD_MODEL, EP_NO_MEMORY. */

@@ -14,6 +14,7 @@ typedef struct builder {
     uint32_t *only_reader;  /* per tensor: its last reading node */
     uint32_t *n_dequantize; /* per tensor: how many of its readers are DequantizeLinear */
     float *scale;
+    bool *is_quantized;
     bool *used; /* per constant: counted as a parameter already */
 } builder;
 
@@ -91,7 +92,7 @@ static void vanish(builder *b, const ep_node *node)
     if (stated) (void)ep_tensor_scalar(stated, &value);
     /* a per-axis or unknown scale still says that the tensor is quantised */
     b->scale[out] = value > 0 ? (float)value : 1.0F;
-    b->scale[b->root[in]] = b->scale[out];
+    b->is_quantized[b->root[in]] = true;
 }
 
 /* ---- layers -------------------------------------------------------------------------------- */
@@ -194,8 +195,9 @@ static ep_status allocate(builder *b, ep_error *err)
     b->n_dequantize = EP_NEW(b->arena, uint32_t, n);
     b->used = EP_NEW(b->arena, bool, n);
     b->scale = EP_NEW(b->arena, float, n);
+    b->is_quantized = EP_NEW(b->arena, bool, n);
     if (!layers->layers || !b->root || !b->producer || !b->n_readers || !b->only_reader ||
-        !b->n_dequantize || !b->used || !b->scale) {
+        !b->n_dequantize || !b->used || !b->scale || !b->is_quantized) {
         return ep_fail_memory(err);
     }
     for (uint32_t t = 0; t < n; t++) {
@@ -205,6 +207,7 @@ static ep_status allocate(builder *b, ep_error *err)
     layers->root = b->root;
     layers->producer = b->producer;
     layers->scale = b->scale;
+    layers->is_quantized = b->is_quantized;
     return EP_OK;
 }
 

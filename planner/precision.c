@@ -3,10 +3,9 @@
 bool ep__is_scaled(const ep_layers *layers, const ep_layer *layer)
 {
     /* between a convolution and the Q that follows it: part of the INT8 kernel */
-    if (ep__is_pointwise(layer) && layers->scale[layer->outputs[0]] > 0) return true;
+    if (ep__is_pointwise(layer) && layers->is_quantized[layer->outputs[0]]) return true;
     for (uint32_t i = 0; i < layer->n_inputs; i++) {
-        const uint32_t t = layer->inputs[i];
-        if (!(layers->scale[t] > 0) && !(layers->scale[layers->root[t]] > 0)) return false;
+        if (!(layers->scale[layer->inputs[i]] > 0)) return false;
     }
     return layer->n_inputs > 0;
 }

@@ -75,8 +75,11 @@ static void test_precision_in_quantized_network(void **state)
     accepts_as(&f, EP_INT8, EP_FP16);
     f.scale[f.inputs[0]] = 0.5F;
     accepts_as(&f, EP_INT8, EP_FP16); /* the other input still has none */
-    f.root[f.inputs[1]] = f.inputs[0];
-    accepts_as(&f, EP_INT8, EP_INT8); /* a view of the first */
+    f.scale[f.inputs[1]] = 0.5F;
+    accepts_as(&f, EP_INT8, EP_INT8);
+    f.scale[f.inputs[1]] = 0;
+    f.is_quantized[f.outputs[0]] = true;
+    accepts_as(&f, EP_INT8, EP_INT8); /* between a convolution and its Q */
     accepts_as(&f, EP_FP16, EP_FP16);
 }
 

@@ -39,6 +39,7 @@ typedef struct fixture {
     uint32_t root[MAX_TENSORS], users_begin[MAX_TENSORS + 1], users[MAX_TENSORS];
     bool is_output[MAX_TENSORS];
     float scale[MAX_TENSORS];
+    bool is_quantized[MAX_TENSORS];
 } fixture;
 
 static const ep_dla orin_dla = {
@@ -170,6 +171,7 @@ static inline void ask(fixture *f, ep_precision asked, char *text, size_t size,
     f->layers.users = f->users;
     f->layers.is_output = f->is_output;
     f->layers.scale = f->scale;
+    f->layers.is_quantized = f->is_quantized;
 
     ep_arena *arena = ep_arena_new();
     ep_verdict *verdicts = NULL;
