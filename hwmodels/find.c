@@ -59,11 +59,26 @@ static ep_status find_file(const char *name, const char *search_path, const char
     return status;
 }
 
-static ep_status load_file(const char *path, ep_machine **out, ep_error *err)
+bool ep__find_parent(const char *name, const char *file, const ep__folders *folders, ep_text *path,
+                     ep_text *looked)
+{
+    if (name[0] == '/') return find_in_folder("", 0, name + 1, path);
+    const char *slash = strrchr(file, '/');
+    const char *folder = slash ? file : ".";
+    const size_t length = slash ? (size_t)(slash - file) : 1;
+    if (find_in_folder(folder, length, name, path)) return true;
+    ep_text_printf(looked, "%.*s", (int)length, folder);
+    return find_in_folders(folders->search_path, name, path, looked) ||
+           find_in_folders(folders->installed, name, path, looked);
+}
+
+static ep_status load_file(const char *path, const ep__folders *folders, ep_machine **out,
+                           ep_error *err)
 {
     ep_map map;
     EP_TRY(ep_map_open(path, &map, err));
-    const ep_status status = ep_machine_parse((const char *)map.data, map.size, path, out, err);
+    const ep_status status =
+        ep__machine_read((const char *)map.data, map.size, path, folders, out, err);
     ep_map_close(&map);
     return status;
 }
@@ -74,7 +89,9 @@ ep_status ep_machine_load(const char *name, const char *search_path, const char 
     *out = NULL;
     ep_text path = {0};
     ep_status status = find_file(name, search_path, installed, &path, err);
-    if (status == EP_OK) status = load_file(ep_text_cstr(&path), out, err);
+    if (status == EP_OK) {
+        status = load_file(ep_text_cstr(&path), &(ep__folders){search_path, installed}, out, err);
+    }
     ep_text_free(&path);
     return status;
 }

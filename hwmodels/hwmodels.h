@@ -155,13 +155,15 @@ typedef struct ep_machine {
     const ep_mode *modes; /* as in the file */
 } ep_machine;
 
-/* Loads `name`. With a slash it is a path; otherwise it is looked up, with and without ".yaml", in
- * the colon-separated folders of `search_path` (NULL: none), then in `installed` (NULL: none).
- * Errors: EP_BAD_FILE (with where it was looked for), EP_BAD_HARDWARE with
- * `file:line:column: key: ...` naming the value and the allowed range. `*out` is the caller's. */
+/* Loads `name` and what it inherits. With a slash it is a path; otherwise it is looked up, with and
+ * without ".yaml", in the colon-separated folders of `search_path` (NULL: none), then in
+ * `installed` (NULL: none). Errors: EP_BAD_FILE (with where it was looked for), EP_BAD_HARDWARE
+ * with `file:line:column: key: ...` naming the value and the allowed range. `*out` is the caller's.
+ */
 ep_status ep_machine_load(const char *name, const char *search_path, const char *installed,
                           ep_machine **out, ep_error *err);
-/* The same from text in memory; `path` is for messages. For tests and fuzzers. */
+/* The same from text in memory, which cannot inherit; `path` is for messages. For tests and
+ * fuzzers. */
 ep_status ep_machine_parse(const char *text, size_t size, const char *path, ep_machine **out,
                            ep_error *err);
 void ep_machine_free(ep_machine *machine); /* accepts NULL */

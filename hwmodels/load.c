@@ -10,7 +10,7 @@ static ep_status fail_missing(const ep__reader *reader, const ep__path *prefix,
     /* where the block begins: its key, when it has one */
     const size_t line = map->key ? map->key_line : map->line;
     const size_t column = map->key ? map->key_column : map->column;
-    return ep_fail_at(reader->err, EP_BAD_HARDWARE, reader->file, line, column,
+    return ep_fail_at(reader->err, EP_BAD_HARDWARE, map->file, line, column,
                       "%s: missing; wants %s%s%s", path.text, ep__kind_words(field->kind),
                       bounds.text[0] ? " " : "", bounds.text);
 }
@@ -36,7 +36,7 @@ static ep_status fail_unknown(const ep__reader *reader, const ep__path *prefix,
     const char *dot = prefix->text[0] ? "." : "";
     const char *suggestion = suggest(block, value->key);
     if (suggestion) {
-        return ep_fail_at(reader->err, EP_BAD_HARDWARE, reader->file, value->key_line,
+        return ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->key_line,
                           value->key_column, "%s%s%.40s: unknown key; did you mean '%s'?",
                           prefix->text, dot, value->key, suggestion);
     }
@@ -44,7 +44,7 @@ static ep_status fail_unknown(const ep__reader *reader, const ep__path *prefix,
     for (uint32_t i = 0; i < block->n_fields; i++) {
         ep_text_printf(&keys, "%s%s", i ? ", " : "", block->fields[i].key);
     }
-    const ep_status status = ep_fail_at(reader->err, EP_BAD_HARDWARE, reader->file, value->key_line,
+    const ep_status status = ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->key_line,
                                         value->key_column, "%s%s%.40s: unknown key; allowed: %s",
                                         prefix->text, dot, value->key, ep_text_cstr(&keys));
     ep_text_free(&keys);
@@ -62,7 +62,7 @@ static ep_status match_keys(const ep__reader *reader, const ep__path *prefix,
         if (i == block->n_fields) return fail_unknown(reader, prefix, block, value);
         if (values[i]) {
             const ep__path path = ep__path_key(prefix, value->key);
-            return ep_fail_at(reader->err, EP_BAD_HARDWARE, reader->file, value->key_line,
+            return ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->key_line,
                               value->key_column, "%s: given twice, first in line %zu", path.text,
                               values[i]->key_line);
         }
@@ -138,21 +138,22 @@ static char *name_of(const char *path, ep_arena *arena)
 }
 
 static ep_status parse_into(ep_machine *machine, const char *text, size_t size, const char *path,
-                            ep_error *err)
+                            const ep__folders *folders, ep_error *err)
 {
     machine->path = ep_arena_string(machine->arena, path, strlen(path));
     machine->name = name_of(path, machine->arena);
     if (!machine->path || !machine->name) return ep_fail_memory(err);
     ep__yaml *root;
-    EP_TRY(ep__yaml_parse(text, size, path, machine->arena, &root, err));
-    const ep__reader reader = {.file = path, .machine = machine, .err = err};
+    EP_TRY(ep__yaml_parse(text, size, machine->path, machine->arena, &root, err));
+    EP_TRY(ep__inherit(root, folders, machine->arena, err));
+    const ep__reader reader = {.machine = machine, .err = err};
     EP_TRY(read_block(&reader, &(ep__path){""}, ep__machine_block(), root, machine));
     if (machine->dla.cores == 0) machine->dla = (ep_dla){0};
     return ep__check_machine(&reader, root);
 }
 
-ep_status ep_machine_parse(const char *text, size_t size, const char *path, ep_machine **out,
-                           ep_error *err)
+ep_status ep__machine_read(const char *text, size_t size, const char *path,
+                           const ep__folders *folders, ep_machine **out, ep_error *err)
 {
     *out = NULL;
     ep_arena *arena = ep_arena_new();
@@ -162,13 +163,19 @@ ep_status ep_machine_parse(const char *text, size_t size, const char *path, ep_m
         return ep_fail_memory(err);
     }
     machine->arena = arena;
-    const ep_status status = parse_into(machine, text, size, path, err);
+    const ep_status status = parse_into(machine, text, size, path, folders, err);
     if (status != EP_OK) {
         ep_machine_free(machine);
         return status;
     }
     *out = machine;
     return EP_OK;
+}
+
+ep_status ep_machine_parse(const char *text, size_t size, const char *path, ep_machine **out,
+                           ep_error *err)
+{
+    return ep__machine_read(text, size, path, NULL, out, err);
 }
 
 void ep_machine_free(ep_machine *machine)

@@ -12,7 +12,6 @@ typedef struct ep__path {
 } ep__path;
 
 typedef struct ep__reader {
-    const char *file;
     ep_machine *machine; /* what has been read so far */
     ep_error *err;
 } ep__reader;
@@ -34,6 +33,24 @@ ep__words ep__value_words(const ep__yaml *value);
 
 /* Fails when the blocks contradict each other. `root` passed the schema. */
 ep_status ep__check_machine(const ep__reader *reader, const ep__yaml *root);
+
+/* Where models are looked for by name: colon-separated folders; either may be NULL. */
+typedef struct ep__folders {
+    const char *search_path, *installed;
+} ep__folders;
+
+/* Merges what the file of `root` inherits into it; the values keep their own files and lines.
+ * `folders`: NULL when `root` is no file, which then cannot inherit. */
+ep_status ep__inherit(ep__yaml *root, const ep__folders *folders, ep_arena *arena, ep_error *err);
+
+/* The file of a name that `file` inherits: beside `file`, then in the folders. False when it is
+ * nowhere; `looked` then lists where. */
+bool ep__find_parent(const char *name, const char *file, const ep__folders *folders, ep_text *path,
+                     ep_text *looked);
+
+/* As ep_machine_parse; with folders, the text is that of the file `path`. */
+ep_status ep__machine_read(const char *text, size_t size, const char *path,
+                           const ep__folders *folders, ep_machine **out, ep_error *err);
 
 /* True when both name the same mode: MODE_ and case do not count. */
 bool ep__same_mode(const char *a, const char *b);

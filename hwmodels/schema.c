@@ -238,6 +238,11 @@ static const ep__field mode_rows[] = {
 TABLE(mode_block, ep_mode, mode_rows);
 
 static const ep__field machine_rows[] = {
+    {.key = "inherit",
+     .kind = EP__PARENTS,
+     .presence = EP__OPTIONAL,
+     .doc = "models and parts to start from, sought beside this file, then as models are; mappings "
+            "merge, of other values the later parent's and then this file's hold"},
     NOTE,
     TEXT(ep_machine, title, REQUIRED, "name of the module, for people"),
     BLOCK(ep_machine, gpu, ep_gpu, REQUIRED, &gpu_block, "the GPU"),
@@ -260,17 +265,12 @@ const ep__block *ep__machine_block(void)
 const char *ep__kind_words(ep__kind kind)
 {
     static const char *const words[] = {
-        [EP__INTEGER] = "integer",
-        [EP__NUMBER] = "number",
-        [EP__BYTES] = "bytes",
-        [EP__BOOL] = "true or false",
-        [EP__TEXT] = "text of one line",
-        [EP__PROSE] = "text",
-        [EP__RANGE] = "[min, max]",
-        [EP__CURVE] = "list of [MHz, volt]",
-        [EP__RAIL] = "name of a rail",
-        [EP__BLOCK] = "mapping",
-        [EP__LIST] = "list",
+        [EP__INTEGER] = "integer",       [EP__NUMBER] = "number",
+        [EP__BYTES] = "bytes",           [EP__BOOL] = "true or false",
+        [EP__TEXT] = "text of one line", [EP__PROSE] = "text",
+        [EP__RANGE] = "[min, max]",      [EP__CURVE] = "list of [MHz, volt]",
+        [EP__RAIL] = "name of a rail",   [EP__PARENTS] = "list of file names",
+        [EP__BLOCK] = "mapping",         [EP__LIST] = "list",
     };
     return words[kind];
 }

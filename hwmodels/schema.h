@@ -19,6 +19,7 @@ typedef enum ep__kind {
     EP__RANGE,   /* ep_range: [min, max] */
     EP__CURVE,   /* ep_voltage_curve: a list of [MHz, volt] */
     EP__RAIL,    /* uint32_t: the name of a rail; rails come first in the table */
+    EP__PARENTS, /* files to inherit, merged before the schema sees the tree */
     EP__BLOCK,   /* a struct in place */
     EP__LIST,    /* uint32_t and a pointer to so many structs */
 } ep__kind;

@@ -30,7 +30,7 @@ ep_status ep__fail_value(const ep__reader *reader, const ep__path *path, const e
     va_start(args, format);
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return ep_fail_at(reader->err, EP_BAD_HARDWARE, reader->file, value->line, value->column,
+    return ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->line, value->column,
                       "%s%s%s", path->text, path->text[0] ? ": " : "", what);
 }
 
@@ -272,6 +272,7 @@ ep_status ep__read_value(const ep__reader *reader, const ep__path *path, const e
     case EP__RANGE: return read_range(reader, path, field, value, out);
     case EP__CURVE: return read_curve(reader, path, field, value, out);
     case EP__RAIL: return read_rail(reader, path, field, value, out);
+    case EP__PARENTS: return EP_OK; /* are merged already */
     case EP__BLOCK:
     case EP__LIST: break;
     }

@@ -90,6 +90,7 @@ static ep_status new_value(parse *p, ep__yaml_kind kind, ep__yaml **out)
     ep__yaml *value = EP_NEW(p->arena, ep__yaml, 1);
     if (!value) return ep_fail_memory(p->err);
     value->kind = kind;
+    value->file = p->file;
     value->line = p->event.start_mark.line + 1;
     value->column = p->event.start_mark.column + 1;
     *out = value;

@@ -16,6 +16,7 @@ typedef enum ep__yaml_kind {
 
 typedef struct ep__yaml {
     ep__yaml_kind kind;
+    const char *file;    /* it stands in, its key too */
     size_t line, column; /* of the value, 1-based */
     const char *key;     /* NULL for a list item and for the root */
     size_t key_line, key_column;
@@ -26,8 +27,9 @@ typedef struct ep__yaml {
     struct ep__yaml *next; /* in the list or map this stands in */
 } ep__yaml;
 
-/* Parses UTF-8 text; `file` is for messages. The tree lives in `arena`. Keys of a map may repeat:
- * the reader of the map decides. Errors: EP_BAD_HARDWARE with file, line and column. */
+/* Parses UTF-8 text; `file`, for messages, must live as long as the tree, which lives in `arena`.
+ * Keys of a map may repeat: the reader of the map decides. Errors: EP_BAD_HARDWARE with file, line
+ * and column. */
 ep_status ep__yaml_parse(const char *text, size_t size, const char *file, ep_arena *arena,
                          ep__yaml **out, ep_error *err);
 
