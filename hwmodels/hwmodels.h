@@ -111,7 +111,8 @@ typedef struct ep_voltage_curve {
     const ep_voltage_point *points; /* ascending clocks */
 } ep_voltage_curve;
 
-/* Switching energy, at the voltage of the domain's highest clock. */
+/* Switching energy, at the last voltage of the domain's curve. Modules with the same chip share it,
+ * whatever their highest clocks. */
 typedef struct ep_energy {
     double gpu_sm_cycle_nj; /* an SM that has work, per cycle */
     double gpu_mac_fp32_pj, gpu_mac_fp16_pj, gpu_mac_int8_pj;
@@ -186,7 +187,7 @@ typedef struct ep_point {
     double dram_gbps;     /* reachable by all together: peak x efficiency */
     double gpu_dram_gbps; /* by the GPU alone: its SMs and clock may limit first */
     double dla_dram_gbps; /* by one DLA core */
-    double gpu_energy_scale, dla_energy_scale; /* (V(f) / V(f_max))^2 */
+    double gpu_energy_scale, dla_energy_scale; /* (V(f) / the last voltage of the curve)^2 */
     double budget_w;
 } ep_point;
 

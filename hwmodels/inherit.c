@@ -38,7 +38,7 @@ static ep_status fail_parent(const inheritance *in, const heir *at, const char *
                       what, from->file, from->line, from->column);
 }
 
-static ep_status check_keys(const inheritance *in, const ep__yaml *map)
+static ep_status check_keys(const inheritance *in, const ep__path *path, const ep__yaml *map)
 {
     if (map->n > MAX_KEYS) {
         return ep_fail_at(in->err, EP_BAD_HARDWARE, map->file, map->line, map->column,
@@ -48,16 +48,18 @@ static ep_status check_keys(const inheritance *in, const ep__yaml *map)
         const ep__yaml *first = ep__yaml_get(map, value->key);
         if (first == value) continue;
         return ep_fail_at(in->err, EP_BAD_HARDWARE, value->file, value->key_line, value->key_column,
-                          "%.40s: given twice, first in line %zu", value->key, first->key_line);
+                          "%s: given twice, first in line %zu", ep__path_key(path, value->key).text,
+                          first->key_line);
     }
     return EP_OK;
 }
 
 /* Adds to `map` what only `parent` has. The values of `parent` move. */
-static ep_status merge(const inheritance *in, ep__yaml *map, const ep__yaml *parent)
+static ep_status merge(const inheritance *in, const ep__path *path, ep__yaml *map,
+                       const ep__yaml *parent)
 {
-    EP_TRY(check_keys(in, map));
-    EP_TRY(check_keys(in, parent));
+    EP_TRY(check_keys(in, path, map));
+    EP_TRY(check_keys(in, path, parent));
     ep__yaml **end = &map->first;
     while (*end) end = &(*end)->next;
     for (ep__yaml *value = parent->first, *next; value; value = next) {
@@ -71,7 +73,8 @@ static ep_status merge(const inheritance *in, ep__yaml *map, const ep__yaml *par
             end = &value->next;
             map->n++;
         } else if (own->kind == EP__YAML_MAP && value->kind == EP__YAML_MAP) {
-            EP_TRY(merge(in, own, value));
+            const ep__path inner = ep__path_key(path, value->key);
+            EP_TRY(merge(in, &inner, own, value));
         }
     }
     return EP_OK;
@@ -149,7 +152,7 @@ static ep_status merge_parent(inheritance *in, heir *at, const ep__yaml *name, e
     ep__yaml *tree;
     EP_TRY(read_tree(in, file, &tree));
     EP_TRY(merge_parents(in, &next, tree));
-    return merge(in, root, tree);
+    return merge(in, &(ep__path){""}, root, tree);
 }
 
 static ep_status check_names(const inheritance *in, const ep__yaml *names)

@@ -19,9 +19,9 @@ static double volt_at(const ep_voltage_curve *curve, double clock_mhz)
 }
 
 /* Switching energy goes with the square of the voltage. */
-static double energy_scale(const ep_voltage_curve *curve, double clock_mhz, double clock_mhz_max)
+static double energy_scale(const ep_voltage_curve *curve, double clock_mhz)
 {
-    const double ratio = volt_at(curve, clock_mhz) / volt_at(curve, clock_mhz_max);
+    const double ratio = volt_at(curve, clock_mhz) / curve->points[curve->n - 1].volt;
     return ratio * ratio;
 }
 
@@ -49,11 +49,9 @@ ep_point ep_point_of(const ep_machine *machine, const ep_mode *mode)
         .dram_gbps = dram_gbps,
         .gpu_dram_gbps = fmin(dram_gbps, sm_gbps),
         .dla_dram_gbps = fmin(dram_gbps, core_gbps),
-        .gpu_energy_scale =
-            energy_scale(&machine->energy.gpu_voltage, mode->gpu_mhz, gpu->clock_mhz_max),
-        .dla_energy_scale = dla->cores == 0 ? 0
-                                            : energy_scale(&machine->energy.dla_voltage,
-                                                           mode->dla_mhz, dla->clock_mhz_max),
+        .gpu_energy_scale = energy_scale(&machine->energy.gpu_voltage, mode->gpu_mhz),
+        .dla_energy_scale =
+            dla->cores == 0 ? 0 : energy_scale(&machine->energy.dla_voltage, mode->dla_mhz),
         .budget_w = mode->budget_w,
     };
 }

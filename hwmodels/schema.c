@@ -252,7 +252,7 @@ static const ep__field machine_rows[] = {
     LIST(ep_machine, rails, n_rails, ep_rail, 16, &rail_block,
          "power rails; their sum is the module"),
     BLOCK(ep_machine, energy, ep_energy, REQUIRED, &energy_block,
-          "switching energy, at the voltage of the highest clock"),
+          "switching energy, at the last voltage of the curves"),
     LIST(ep_machine, modes, n_modes, ep_mode, 32, &mode_block, "power modes"),
 };
 TABLE(machine_block, ep_machine, machine_rows);

@@ -171,7 +171,7 @@ static void test_places(void **state)
     refuse("a.yaml", "%/base.yaml:19:43: modes[0].gpu_tpcs: allowed up to 2 (gpu.sms / "
                      "gpu.sms_per_tpc), is 4");
     put("b.yaml", "gpu:\n  sms: 4\n  sms: 6\n");
-    refuse("a.yaml", "%/b.yaml:3:3: sms: given twice, first in line 2");
+    refuse("a.yaml", "%/b.yaml:3:3: gpu.sms: given twice, first in line 2");
     put("b.yaml", "gpu:\n\tsms: 4\n");
     refuse("a.yaml", "%/b.yaml:2:1: not YAML: a tab in the indentation; use spaces");
     put("b.yaml", "- a list\n");

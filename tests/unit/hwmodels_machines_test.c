@@ -1,0 +1,235 @@
+/* The machines that come with the program: what their makers advertise, worked out by hand from
+ * what was loaded, and sources for every block. */
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hwmodels/hwmodels.h"
+
+#define FOLDER EP_SOURCE_DIR "/hwmodels"
+
+static const char *const names[] = {
+    "orin-agx",
+    "orin-agx-64gb",
+    "orin-agx-32gb",
+    "orin-nx-16gb",
+    "orin-nx-8gb",
+    "orin-nx-16gb-super",
+    "orin-nx-8gb-super",
+    "orin-nano-8gb",
+    "orin-nano-4gb",
+    "orin-nano-8gb-super",
+    "orin-nano-4gb-super",
+    "xavier-agx",
+    "xavier-nx",
+    "h200-sxm",
+};
+enum { N_NAMES = sizeof names / sizeof *names };
+
+static ep_machine *load(const char *name)
+{
+    ep_machine *machine;
+    ep_error err = {0};
+    if (ep_machine_load(name, NULL, FOLDER, &machine, &err) != EP_OK) fail_msg("%s", err.text);
+    return machine;
+}
+
+static const ep_mode *mode_of(const ep_machine *machine, const char *name)
+{
+    const ep_mode *mode;
+    ep_error err = {0};
+    if (ep_machine_mode(machine, name, &mode, &err) != EP_OK) fail_msg("%s", err.text);
+    return mode;
+}
+
+static void within(const char *what, double value, double advertised, double percent)
+{
+    const double error = 100 * (value / advertised - 1);
+    if (fabs(error) > percent) fail_msg("%s: %g, advertised %g", what, value, advertised);
+}
+
+/* sparse INT8 TOPS: a MAC is two operations */
+static double gpu_tops(const ep_machine *m, const ep_mode *mode)
+{
+    const double sms = (double)(mode->gpu_tpcs * m->gpu.sms_per_tpc);
+    return 2 * m->gpu.sparse_speedup * m->gpu.tensor_int8 * sms * mode->gpu_mhz / 1e6;
+}
+
+static double dla_tops(const ep_machine *m, const ep_mode *mode)
+{
+    const double cores = (double)mode->dla_cores;
+    return 2 * m->dla.sparse_speedup * m->dla.int8_macs * cores * mode->dla_mhz / 1e6;
+}
+
+static double gbps(const ep_machine *m, const ep_mode *mode)
+{
+    const double bytes = (double)(m->dram.bus_bits / 8 * m->dram.transfers_per_clock);
+    return bytes * mode->dram_mhz / 1e3;
+}
+
+static void test_advertised_tops(void **state)
+{
+    (void)state;
+    /* 0: not advertised, or another configuration than the board's. In 15W NVIDIA's table says 14
+     * for the GPU, which is 4 SMs at 420.75 MHz; the shipped mode has 6 at 408. */
+    static const struct {
+        const char *machine, *mode;
+        double gpu, dla, total;
+    } rows[] = {
+        {"orin-agx-64gb", "MAXN", 170, 105, 275},
+        {"orin-agx-64gb", "50W", 109, 92, 0},
+        {"orin-agx-64gb", "30W", 41, 90, 0},
+        {"orin-agx-64gb", "15W", 0, 40, 0},
+        {"orin-agx", "MAXN", 170, 105, 275},
+        {"orin-agx-32gb", "MAXN", 0, 0, 200},
+        {"orin-nx-16gb", "MAXN", 60, 40, 100},
+        {"orin-nx-8gb", "MAXN", 50, 20, 70},
+        {"orin-nx-16gb-super", "MAXN_SUPER", 0, 0, 157},
+        {"orin-nx-8gb-super", "MAXN_SUPER", 0, 0, 117},
+        {"orin-nano-8gb", "15W", 40, 0, 40},
+        {"orin-nano-4gb", "10W", 20, 0, 20},
+        {"orin-nano-8gb-super", "MAXN_SUPER", 67, 0, 67},
+        {"orin-nano-4gb-super", "MAXN_SUPER", 34, 0, 34},
+        {"xavier-agx", "MAXN", 22, 11.4, 32}, /* dense; the sum of its parts is 33.4 */
+        {"xavier-nx", "20W_6CORE", 0, 0, 21},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ep_machine *m = load(rows[i].machine);
+        const ep_mode *mode = mode_of(m, rows[i].mode);
+        const double gpu = gpu_tops(m, mode), dla = dla_tops(m, mode);
+        if (rows[i].gpu > 0) within(rows[i].machine, gpu, rows[i].gpu, 5);
+        if (rows[i].dla > 0) within(rows[i].machine, dla, rows[i].dla, 3);
+        if (rows[i].total > 0) {
+            within(rows[i].machine, gpu + dla, rows[i].total, rows[i].machine[0] == 'x' ? 10 : 3);
+        }
+        ep_machine_free(m);
+    }
+}
+
+static void test_bandwidth(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *machine, *mode;
+        double gbps;
+    } rows[] = {
+        {"orin-agx-64gb", "MAXN", 204.8}, {"orin-agx-32gb", "MAXN", 204.8},
+        {"orin-nx-16gb", "MAXN", 102.4},  {"orin-nx-8gb", "MAXN", 102.4},
+        {"orin-nano-8gb", "15W", 68.3},   {"orin-nano-8gb-super", "25W", 102.4},
+        {"orin-nano-4gb", "10W", 34.1},   {"orin-nano-4gb-super", "25W", 51.2},
+        {"xavier-agx", "MAXN", 136.5},    {"xavier-nx", "20W_2CORE", 59.7},
+        {"h200-sxm", NULL, 4800},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ep_machine *m = load(rows[i].machine);
+        within(rows[i].machine, gbps(m, mode_of(m, rows[i].mode)), rows[i].gbps, 0.2);
+        ep_machine_free(m);
+    }
+}
+
+/* At 1830 MHz, the clock of the advertisement. */
+static void test_h200(void **state)
+{
+    (void)state;
+    ep_machine *m = load("h200-sxm");
+    const double sms = (double)m->gpu.sms;
+    within("FP16 TFLOPS", 2 * m->gpu.tensor_fp16 * sms * 1830 / 1e6, 989, 3);
+    within("INT8 TOPS", 2 * m->gpu.tensor_int8 * sms * 1830 / 1e6, 1979, 3);
+    within("FP32 TFLOPS", 2 * m->gpu.fp32_fma * sms * 1980 / 1e6, 67, 3);
+    assert_int_equal(m->dla.cores, 0);
+    assert_int_equal(m->n_modes, 1);
+    assert_string_equal(m->rails[m->energy.gpu_rail].name, "board");
+    ep_machine_free(m);
+}
+
+/* cores and clocks that the boards' configurations name */
+static void test_modes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *machine, *by_default;
+        uint32_t modes;
+        int64_t cpus, dlas;
+    } rows[] = {
+        {"orin-agx-64gb", "30W", 4, 12, 2},      {"orin-agx-32gb", "30W", 4, 8, 2},
+        {"orin-nx-16gb", "15W", 4, 8, 2},        {"orin-nx-8gb", "15W", 4, 6, 1},
+        {"orin-nx-16gb-super", "40W", 5, 8, 2},  {"orin-nx-8gb-super", "40W", 5, 6, 1},
+        {"orin-nano-8gb", "15W", 2, 6, 0},       {"orin-nano-4gb", "10W", 3, 6, 0},
+        {"orin-nano-8gb-super", "25W", 3, 6, 0}, {"orin-nano-4gb-super", "25W", 3, 6, 0},
+        {"xavier-agx", "15W_DESKTOP", 8, 8, 2},  {"xavier-nx", "10W_DESKTOP", 9, 6, 2},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ep_machine *m = load(rows[i].machine);
+        assert_string_equal(mode_of(m, NULL)->name, rows[i].by_default);
+        assert_int_equal(m->n_modes, rows[i].modes);
+        assert_int_equal(m->cpu.cores, rows[i].cpus);
+        assert_int_equal(m->dla.cores, rows[i].dlas);
+        ep_machine_free(m);
+    }
+}
+
+static void test_points(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_NAMES; i++) {
+        ep_machine *m = load(names[i]);
+        for (uint32_t k = 0; k < m->n_modes; k++) {
+            const ep_point p = ep_point_of(m, &m->modes[k]);
+            assert_true(p.gpu_dram_gbps > 0 && p.gpu_dram_gbps <= p.dram_gbps);
+            assert_true(p.gpu_energy_scale > 0.3 && p.gpu_energy_scale <= 1);
+            assert_true(m->dla.cores == 0 || (p.dla_energy_scale > 0.3 && p.dla_energy_scale <= 1));
+        }
+        ep_machine_free(m);
+    }
+}
+
+/* the alias has the numbers of what it stands for */
+static void test_alias(void **state)
+{
+    (void)state;
+    ep_machine *a = load("orin-agx"), *b = load("orin-agx-64gb");
+    assert_string_equal(a->name, "orin-agx");
+    assert_string_equal(a->title, b->title);
+    for (uint32_t i = 0; i < a->n_modes; i++) {
+        const ep_point p = ep_point_of(a, &a->modes[i]), q = ep_point_of(b, &b->modes[i]);
+        assert_true(p.dram_gbps == q.dram_gbps && p.gpu_energy_scale == q.gpu_energy_scale);
+    }
+    ep_machine_free(a);
+    ep_machine_free(b);
+}
+
+/* Every machine's file is in the list above. */
+static void test_all_listed(void **state)
+{
+    (void)state;
+    DIR *folder = opendir(FOLDER);
+    assert_non_null(folder);
+    size_t n = 0;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        const size_t length = strlen(entry->d_name);
+        if (length > 5 && strcmp(entry->d_name + length - 5, ".yaml") == 0) n++;
+    }
+    assert_int_equal(closedir(folder), 0);
+    assert_int_equal(n, N_NAMES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_advertised_tops),
+        cmocka_unit_test(test_bandwidth),
+        cmocka_unit_test(test_h200),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_points),
+        cmocka_unit_test(test_alias),
+        cmocka_unit_test(test_all_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
