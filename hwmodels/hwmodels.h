@@ -147,6 +147,7 @@ typedef struct ep_machine {
     const char *title; /* "Jetson AGX Orin 64GB" */
     ep_gpu gpu;
     ep_dla dla;
+    const char *dla_software; /* "trt-8.6": whose limits hold; NULL without a DLA */
     ep_dram dram;
     ep_cpu cpu;
     uint32_t n_rails;

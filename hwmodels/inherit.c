@@ -38,28 +38,26 @@ static ep_status fail_parent(const inheritance *in, const heir *at, const char *
                       what, from->file, from->line, from->column);
 }
 
-static ep_status check_keys(const inheritance *in, const ep__path *path, const ep__yaml *map)
+static ep_status check_keys(const ep__path *path, const ep__yaml *map, ep_error *err)
 {
     if (map->n > MAX_KEYS) {
-        return ep_fail_at(in->err, EP_BAD_HARDWARE, map->file, map->line, map->column,
+        return ep_fail_at(err, EP_BAD_HARDWARE, map->file, map->line, map->column,
                           "a mapping of %u keys; allowed up to %u", map->n, MAX_KEYS);
     }
     for (const ep__yaml *value = map->first; value; value = value->next) {
         const ep__yaml *first = ep__yaml_get(map, value->key);
         if (first == value) continue;
-        return ep_fail_at(in->err, EP_BAD_HARDWARE, value->file, value->key_line, value->key_column,
+        return ep_fail_at(err, EP_BAD_HARDWARE, value->file, value->key_line, value->key_column,
                           "%s: given twice, first in line %zu", ep__path_key(path, value->key).text,
                           first->key_line);
     }
     return EP_OK;
 }
 
-/* Adds to `map` what only `parent` has. The values of `parent` move. */
-static ep_status merge(const inheritance *in, const ep__path *path, ep__yaml *map,
-                       const ep__yaml *parent)
+ep_status ep__merge(const ep__path *path, ep__yaml *map, const ep__yaml *parent, ep_error *err)
 {
-    EP_TRY(check_keys(in, path, map));
-    EP_TRY(check_keys(in, path, parent));
+    EP_TRY(check_keys(path, map, err));
+    EP_TRY(check_keys(path, parent, err));
     ep__yaml **end = &map->first;
     while (*end) end = &(*end)->next;
     for (ep__yaml *value = parent->first, *next; value; value = next) {
@@ -74,7 +72,7 @@ static ep_status merge(const inheritance *in, const ep__path *path, ep__yaml *ma
             map->n++;
         } else if (own->kind == EP__YAML_MAP && value->kind == EP__YAML_MAP) {
             const ep__path inner = ep__path_key(path, value->key);
-            EP_TRY(merge(in, &inner, own, value));
+            EP_TRY(ep__merge(&inner, own, value, err));
         }
     }
     return EP_OK;
@@ -152,7 +150,7 @@ static ep_status merge_parent(inheritance *in, heir *at, const ep__yaml *name, e
     ep__yaml *tree;
     EP_TRY(read_tree(in, file, &tree));
     EP_TRY(merge_parents(in, &next, tree));
-    return merge(in, &(ep__path){""}, root, tree);
+    return ep__merge(&(ep__path){""}, root, tree, in->err);
 }
 
 static ep_status check_names(const inheritance *in, const ep__yaml *names)

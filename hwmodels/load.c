@@ -146,9 +146,13 @@ static ep_status parse_into(ep_machine *machine, const char *text, size_t size, 
     ep__yaml *root;
     EP_TRY(ep__yaml_parse(text, size, machine->path, machine->arena, &root, err));
     EP_TRY(ep__inherit(root, folders, machine->arena, err));
+    EP_TRY(ep__select_limits(root, err));
     const ep__reader reader = {.machine = machine, .err = err};
     EP_TRY(read_block(&reader, &(ep__path){""}, ep__machine_block(), root, machine));
-    if (machine->dla.cores == 0) machine->dla = (ep_dla){0};
+    if (machine->dla.cores == 0) {
+        machine->dla = (ep_dla){0};
+        machine->dla_software = NULL;
+    }
     return ep__check_machine(&reader, root);
 }
 

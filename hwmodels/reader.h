@@ -43,6 +43,13 @@ typedef struct ep__folders {
  * `folders`: NULL when `root` is no file, which then cannot inherit. */
 ep_status ep__inherit(ep__yaml *root, const ep__folders *folders, ep_arena *arena, ep_error *err);
 
+/* Adds to `map`, which is at `path`, what only `parent` has, `inherit` excepted. The values of
+ * `parent` move. */
+ep_status ep__merge(const ep__path *path, ep__yaml *map, const ep__yaml *parent, ep_error *err);
+
+/* Leaves of dla.limits the set that dla_software names, completed by the set it is like. */
+ep_status ep__select_limits(ep__yaml *root, ep_error *err);
+
 /* The file of a name that `file` inherits: beside `file`, then in the folders. False when it is
  * nowhere; `looked` then lists where. */
 bool ep__find_parent(const char *name, const char *file, const ep__folders *folders, ep_text *path,

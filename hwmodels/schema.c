@@ -161,7 +161,9 @@ static const ep__field dla_rows[] = {
     NUMBER(ep_dla, layer_gap_us, WITH_DLA, 0, 1000, "between two layers"),
     NUMBER(ep_dla, submit_us, WITH_DLA, 0, 1e5, "submission of a loadable"),
     BLOCK(ep_dla, limits, ep_dla_limits, WITH_DLA, &limits_block,
-          "bounds that the DLA rules print"),
+          "bounds that the DLA rules print: a mapping of software names to sets of these; `like: "
+          "NAME` in "
+          "a set starts from another"),
 };
 TABLE(dla_block, ep_dla, dla_rows);
 
@@ -247,6 +249,8 @@ static const ep__field machine_rows[] = {
     TEXT(ep_machine, title, REQUIRED, "name of the module, for people"),
     BLOCK(ep_machine, gpu, ep_gpu, REQUIRED, &gpu_block, "the GPU"),
     BLOCK(ep_machine, dla, ep_dla, OPTIONAL, &dla_block, "the DLA cores"),
+    TEXT(ep_machine, dla_software, WITH_DLA,
+         "software that runs the DLA: names the set of dla.limits that holds"),
     BLOCK(ep_machine, dram, ep_dram, REQUIRED, &dram_block, "the memory that all share"),
     BLOCK(ep_machine, cpu, ep_cpu, REQUIRED, &cpu_block, "the CPU"),
     LIST(ep_machine, rails, n_rails, ep_rail, 16, &rail_block,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -205,6 +206,90 @@ static void test_alias(void **state)
     ep_machine_free(b);
 }
 
+/* A file in /tmp that inherits `machine` and names another software; the caller frees. */
+static ep_status load_with(const char *machine, const char *rest, ep_machine **out, ep_error *err)
+{
+    char path[] = "/tmp/ep_software_XXXXXX";
+    const int fd = mkstemp(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    assert_non_null(file);
+    assert_true(fprintf(file, "inherit: [%s]\n%s\n", machine, rest) > 0);
+    assert_int_equal(fclose(file), 0);
+    *err = (ep_error){0};
+    const ep_status status = ep_machine_load(path, NULL, FOLDER, out, err);
+    (void)unlink(path);
+    return status;
+}
+
+static void test_dla_software(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *machine, *software;
+        int64_t per_core, total;
+        bool div, softmax, inclusive_only;
+    } rows[] = {
+        {"orin-agx", "trt-8.4", 4, 8, false, true, false},
+        {"orin-agx", "trt-8.5", 16, 32, false, true, false},
+        {"orin-agx", "trt-8.6", 16, 32, false, true, false},
+        {"orin-agx", "trt-8.6.12", 16, 32, true, true, false},
+        {"orin-nx-8gb", "trt-10.x", 16, 20, true, true, false},
+        {"xavier-agx", "trt-8.4", 4, 8, false, false, true},
+        {"xavier-agx", "trt-8.5", 16, 32, false, false, true},
+        {"xavier-nx", "trt-8.6", 16, 32, false, false, true},
+    };
+    ep_machine *m;
+    ep_error err;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char rest[64];
+        (void)snprintf(rest, sizeof rest, "dla_software: %s", rows[i].software);
+        if (load_with(rows[i].machine, rest, &m, &err) != EP_OK) fail_msg("%s", err.text);
+        const ep_dla_limits *limits = &m->dla.limits;
+        assert_string_equal(m->dla_software, rows[i].software);
+        assert_int_equal(limits->loadables_per_core, rows[i].per_core);
+        assert_int_equal(limits->loadables_total, rows[i].total);
+        assert_int_equal(limits->div, rows[i].div);
+        assert_int_equal(limits->softmax, rows[i].softmax);
+        assert_int_equal(limits->pool_inclusive_padding_only, rows[i].inclusive_only);
+        assert_int_equal(limits->conv_kernel.max, 32);
+        ep_machine_free(m);
+    }
+    m = load("orin-agx");
+    assert_string_equal(m->dla_software, "trt-8.6");
+    ep_machine_free(m);
+    m = load("orin-nano-8gb");
+    assert_null(m->dla_software);
+    ep_machine_free(m);
+}
+
+static void test_wrong_software(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rest, *message; /* from behind the path */
+    } cases[] = {
+        {"dla_software: trt-9",
+         ":2:15: dla_software: no limits for 'trt-9'; there are trt-8.6, trt-8.5, trt-8.4"},
+        {"dla_software: [trt-8.6]",
+         ":2:15: dla_software: no limits for a list of 1; there are trt-8.6, trt-8.5, trt-8.4"},
+        {"dla: {limits: {trt-8.6: 5}}",
+         ":2:25: dla.limits.trt-8.6: wants mapping (key: value), is '5'"},
+        {"dla: {limits: {trt-8.6: {like: none}}}",
+         ":2:32: dla.limits: like: no limits for 'none'; there are trt-8.6, trt-8.5, trt-8.4"},
+        {"dla: {limits: {trt-8.6: {like: trt-8.5}}}", /* which is like trt-8.6 */
+         ": dla.limits: like: a set refers to itself, or too far"},
+        {"dla: {limits: {trt-8.6: {conv_kernal: [1, 2]}}}",
+         ":2:26: dla.limits.conv_kernal: unknown key; did you mean 'conv_kernel'?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ep_machine *m;
+        ep_error err;
+        assert_int_equal(load_with("xavier-nx", cases[i].rest, &m, &err), EP_BAD_HARDWARE);
+        assert_null(m);
+        if (!strstr(err.text, cases[i].message)) fail_msg("%s", err.text);
+    }
+}
+
 /* Every machine's file is in the list above. */
 static void test_all_listed(void **state)
 {
@@ -230,6 +315,8 @@ int main(void)
         cmocka_unit_test(test_points),
         cmocka_unit_test(test_alias),
         cmocka_unit_test(test_all_listed),
+        cmocka_unit_test(test_dla_software),
+        cmocka_unit_test(test_wrong_software),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
