@@ -31,7 +31,7 @@ typedef struct ep_gpu {
     double l2_bytes_per_sm_clock;
     double shared_bytes_per_clock; /* an SM and cycle, from and to shared memory */
     double tile_overhead_cycles;   /* filling the pipeline of a tile and writing its result */
-    double kernel_floor_us;        /* no kernel of a CUDA graph takes less */
+    double kernel_floor_us;        /* of every kernel in a CUDA graph: launch, start and drain */
 } ep_gpu;
 
 /* Bounds of the DLA's layers, as the rules print them. Ranges are inclusive. */

@@ -82,7 +82,8 @@ static const ep__field gpu_rows[] = {
     NUMBER(ep_gpu, shared_bytes_per_clock, REQUIRED, 1, 1e5, "shared-memory bytes an SM and cycle"),
     NUMBER(ep_gpu, tile_overhead_cycles, REQUIRED, 0, 1e6,
            "to fill the pipeline of a tile of a matrix product and to write its result"),
-    NUMBER(ep_gpu, kernel_floor_us, REQUIRED, 0, 1000, "no kernel of a CUDA graph takes less"),
+    NUMBER(ep_gpu, kernel_floor_us, REQUIRED, 0, 1000,
+           "of every kernel in a CUDA graph: launch, start and drain"),
 };
 TABLE(gpu_block, ep_gpu, gpu_rows);
 
