@@ -18,20 +18,20 @@ static ep_status find_set(const ep__yaml *sets, const ep__yaml *name, const char
     ep__yaml *set = sets->first;
     const bool is_name = name->kind == EP__YAML_SCALAR;
     while (set && !(is_name && strcmp(set->key, name->text) == 0)) set = set->next;
+    *out = set;
+    if (set && set->kind == EP__YAML_MAP) return EP_OK;
     ep_text what = {0};
-    if (!set) {
-        ep_text_printf(&what, "%s: no limits for %s; there are", where, ep__value_words(name).text);
-        for (const ep__yaml *at = sets->first; at; at = at->next) {
-            ep_text_printf(&what, "%s %.40s", at == sets->first ? "" : ",", at->key);
-        }
-    } else if (set->kind != EP__YAML_MAP) {
-        name = set;
+    if (set) {
         ep_text_printf(&what, "dla.limits.%.40s: wants mapping (key: value), is %s", set->key,
                        ep__value_words(set).text);
+    } else {
+        ep_text_printf(&what, "%s: no limits for %s; there are", where, ep__value_words(name).text);
     }
-    const ep_status status = what.data ? fail_at_value(name, ep_text_cstr(&what), err) : EP_OK;
+    for (const ep__yaml *at = set ? NULL : sets->first; at; at = at->next) {
+        ep_text_printf(&what, "%s %.40s", at == sets->first ? "" : ",", at->key);
+    }
+    const ep_status status = fail_at_value(set ? set : name, ep_text_cstr(&what), err);
     ep_text_free(&what);
-    *out = set;
     return status;
 }
 
