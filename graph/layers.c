@@ -15,7 +15,9 @@ typedef struct builder {
     uint32_t *n_dequantize; /* per tensor: how many of its readers are DequantizeLinear */
     float *scale;
     bool *is_quantized;
-    bool *used; /* per constant: counted as a parameter already */
+    uint32_t *users_begin, *users; /* as in ep_layers, while they are filled in */
+    uint32_t *last_user;           /* per tensor: the last layer found to read it */
+    bool *used;                    /* per constant: counted as a parameter already */
 } builder;
 
 static bool is_op(const ep_node *node, const char *name)
@@ -142,44 +144,47 @@ static void count_readers(builder *b)
     }
 }
 
-/* Input `i` of a layer, by root, unless an earlier input has the same root. */
-static uint32_t distinct_input(const ep_layers *layers, const ep_layer *layer, uint32_t i)
+/* Calls `add` once for every (tensor, layer) pair in which the layer reads the tensor, by root. */
+static void for_each_use(builder *b, void (*add)(builder *b, uint32_t tensor, uint32_t layer))
 {
-    const uint32_t root = layers->root[layer->inputs[i]];
-    for (uint32_t j = 0; j < i; j++) {
-        if (layers->root[layer->inputs[j]] == root) return EP_NO_INDEX;
+    const ep_layers *layers = b->layers;
+    for (uint32_t t = 0; t < b->network->n_tensors; t++) b->last_user[t] = EP_NO_INDEX;
+    for (uint32_t l = 0; l < layers->n_layers; l++) {
+        const ep_layer *layer = &layers->layers[l];
+        for (uint32_t i = 0; i < layer->n_inputs; i++) {
+            const uint32_t t = layers->root[layer->inputs[i]];
+            if (b->last_user[t] == l) continue;
+            b->last_user[t] = l;
+            add(b, t, l);
+        }
     }
-    return root;
 }
 
-/* users_begin and users: a counting sort of (tensor, layer) pairs. */
+static void count_use(builder *b, uint32_t tensor, uint32_t layer)
+{
+    (void)layer;
+    b->users_begin[tensor + 2]++;
+}
+
+static void place_use(builder *b, uint32_t tensor, uint32_t layer)
+{
+    b->users[b->users_begin[tensor + 1]++] = layer;
+}
+
+/* users_begin and users: a counting sort of the uses by tensor. */
 static ep_status connect(builder *b, ep_error *err)
 {
-    ep_layers *layers = b->layers;
-    uint32_t *begin = EP_NEW(b->arena, uint32_t, (uint64_t)b->network->n_tensors + 2);
-    if (!begin) return ep_fail_memory(err);
-    uint64_t total = 0;
-    for (uint32_t l = 0; l < layers->n_layers; l++) {
-        const ep_layer *layer = &layers->layers[l];
-        for (uint32_t i = 0; i < layer->n_inputs; i++) {
-            const uint32_t t = distinct_input(layers, layer, i);
-            if (t == EP_NO_INDEX) continue;
-            begin[t + 2]++;
-            total++;
-        }
-    }
-    for (uint32_t t = 0; t < b->network->n_tensors; t++) begin[t + 2] += begin[t + 1];
-    uint32_t *users = EP_NEW(b->arena, uint32_t, total);
-    if (!users) return ep_fail_memory(err);
-    for (uint32_t l = 0; l < layers->n_layers; l++) {
-        const ep_layer *layer = &layers->layers[l];
-        for (uint32_t i = 0; i < layer->n_inputs; i++) {
-            const uint32_t t = distinct_input(layers, layer, i);
-            if (t != EP_NO_INDEX) users[begin[t + 1]++] = l;
-        }
-    }
-    layers->users_begin = begin;
-    layers->users = users;
+    const uint32_t n = b->network->n_tensors;
+    b->last_user = EP_NEW(b->arena, uint32_t, n);
+    b->users_begin = EP_NEW(b->arena, uint32_t, (uint64_t)n + 2);
+    if (!b->last_user || !b->users_begin) return ep_fail_memory(err);
+    for_each_use(b, count_use);
+    for (uint32_t t = 0; t < n; t++) b->users_begin[t + 2] += b->users_begin[t + 1];
+    b->users = EP_NEW(b->arena, uint32_t, b->users_begin[n + 1]);
+    if (!b->users) return ep_fail_memory(err);
+    for_each_use(b, place_use);
+    b->layers->users_begin = b->users_begin;
+    b->layers->users = b->users;
     return EP_OK;
 }
 

@@ -15,6 +15,7 @@ typedef struct fuser {
     const ep__partition *partition;
     ep_arena *arena;
     ep_plan *plan;
+    uint32_t *read_by;  /* per tensor: exit of the last kernel found to read it */
     bool *taken;        /* per layer: in a kernel already */
     ep_kernel *by_exit; /* per layer: the kernel whose last layer it is; n_layers 0: none */
 } fuser;
@@ -99,7 +100,8 @@ bool ep__contains(const uint32_t *list, uint32_t n, uint32_t value)
 static ep_status set_inputs(fuser *f, ep_kernel *kernel, const ep__region *region, ep_error *err)
 {
     const ep_layers *layers = f->plan->layers;
-    uint32_t room = 0;
+    const uint32_t exit = region->members[region->n - 1];
+    uint64_t room = 0;
     for (uint32_t m = 0; m < region->n; m++) room += layers->layers[region->members[m]].n_inputs;
     uint32_t *inputs = EP_NEW(f->arena, uint32_t, room);
     if (!inputs) return ep_fail_memory(err);
@@ -108,8 +110,9 @@ static ep_status set_inputs(fuser *f, ep_kernel *kernel, const ep__region *regio
         for (uint32_t i = 0; i < l->n_inputs; i++) {
             const uint32_t t = layers->root[l->inputs[i]];
             const uint32_t p = layers->producer[t];
-            if (p != EP_NO_INDEX && in_region(region, p)) continue;
-            if (!ep__contains(inputs, kernel->n_inputs, t)) inputs[kernel->n_inputs++] = t;
+            if (f->read_by[t] == exit || (p != EP_NO_INDEX && in_region(region, p))) continue;
+            f->read_by[t] = exit;
+            inputs[kernel->n_inputs++] = t;
         }
     }
     kernel->inputs = inputs;
@@ -319,9 +322,11 @@ ep_status ep__fuse(const ep__partition *partition, ep_arena *arena, ep_plan *pla
     fuser f = {.partition = partition,
                .arena = arena,
                .plan = plan,
+               .read_by = EP_NEW(arena, uint32_t, plan->layers->network->n_tensors),
                .taken = EP_NEW(arena, bool, n),
                .by_exit = EP_NEW(arena, ep_kernel, n)};
-    if (!f.taken || !f.by_exit) return ep_fail_memory(err);
+    if (!f.read_by || !f.taken || !f.by_exit) return ep_fail_memory(err);
+    for (uint32_t t = 0; t < plan->layers->network->n_tensors; t++) f.read_by[t] = EP_NO_INDEX;
     for (uint32_t i = 0; i < n; i++) {
         if (!f.taken[partition->order[i]]) EP_TRY(fuse_from(&f, partition->order[i], err));
     }
