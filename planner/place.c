@@ -202,6 +202,23 @@ static ep_status list_subgraphs(placer *p, const ep__partition *partition, ep_de
     return EP_OK;
 }
 
+static ep_status find_leaving(placer *p, const uint32_t *subgraph, const bool **out, ep_error *err)
+{
+    const ep_layers *layers = p->layers;
+    bool *leaves = EP_NEW(p->arena, bool, layers->network->n_tensors);
+    if (!leaves) return ep_fail_memory(err);
+    for (uint32_t t = 0; t < layers->network->n_tensors; t++) {
+        const uint32_t producer = layers->producer[t];
+        leaves[t] = layers->is_output[t];
+        for (uint32_t u = layers->users_begin[t]; u < layers->users_begin[t + 1]; u++) {
+            if (producer == EP_NO_INDEX) break;
+            leaves[t] |= subgraph[layers->users[u]] != subgraph[producer];
+        }
+    }
+    *out = leaves;
+    return EP_OK;
+}
+
 static ep_status place(placer *p, const ep__partition *partition, ep_error *err)
 {
     const uint32_t n = p->layers->n_layers;
@@ -217,6 +234,7 @@ static ep_status place(placer *p, const ep__partition *partition, ep_error *err)
     plan->device = device;
     plan->precision = precision;
     plan->subgraph = partition->subgraph;
+    EP_TRY(find_leaving(p, partition->subgraph, &plan->leaves, err));
     return list_subgraphs(p, partition, core, err);
 }
 

@@ -66,17 +66,10 @@ static double sdp_elements(const ep_layer *layer)
 }
 
 /* An intermediate result of at most half the core's SRAM stays there until its reader has run. */
-static bool stays_in_sram(const ep_dla *dla, const ep_plan *plan, const ep_kernel *kernel,
-                          uint32_t tensor, double bytes)
+static bool stays_in_sram(const ep_dla *dla, const ep_plan *plan, uint32_t tensor, double bytes)
 {
-    const ep_layers *layers = plan->layers;
-    const uint32_t producer = layers->producer[tensor];
-    if (producer == EP_NO_INDEX || plan->subgraph[producer] != kernel->subgraph) return false;
-    if (layers->is_output[tensor] || bytes > (double)dla->sram_bytes / 2) return false;
-    for (uint32_t u = layers->users_begin[tensor]; u < layers->users_begin[tensor + 1]; u++) {
-        if (plan->subgraph[layers->users[u]] != kernel->subgraph) return false;
-    }
-    return true;
+    if (plan->layers->producer[tensor] == EP_NO_INDEX || plan->leaves[tensor]) return false;
+    return bytes <= (double)dla->sram_bytes / 2;
 }
 
 static void add_tensor(const ep_dla *dla, const ep_plan *plan, const ep_kernel *kernel,
@@ -84,7 +77,7 @@ static void add_tensor(const ep_dla *dla, const ep_plan *plan, const ep_kernel *
 {
     const ep_precision precision = ep__tensor_precision(plan, tensor, kernel->precision);
     const double bytes = ep__tensor_bytes(plan, tensor, precision, true);
-    if (stays_in_sram(dla, plan, kernel, tensor, bytes)) {
+    if (stays_in_sram(dla, plan, tensor, bytes)) {
         phases->sram_bytes += bytes;
     } else {
         phases->dram_bytes += bytes;

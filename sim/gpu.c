@@ -31,7 +31,8 @@ static bool written_in_place(const ep_plan *plan, uint32_t tensor)
     const ep_layer_type type = layers->layers[producer].type;
     if (type == EP_LAYER_SHUFFLE || type == EP_LAYER_SLICE) return false;
     uint32_t concatenations = 0;
-    for (uint32_t u = layers->users_begin[tensor]; u < layers->users_begin[tensor + 1]; u++) {
+    const uint32_t end = layers->users_begin[tensor + 1];
+    for (uint32_t u = layers->users_begin[tensor]; u < end && concatenations < 2; u++) {
         concatenations += layers->layers[layers->users[u]].type == EP_LAYER_CONCATENATION;
     }
     return concatenations == 1;
