@@ -54,7 +54,7 @@ static void load_BOOL(size_t n, const void *in, size_t begin, block *out)
 
 static unsigned nibble(const void *in, size_t k)
 {
-    return ((const uint8_t *)in)[k / 2] >> (k % 2 * 4) & 0xfu;
+    return (unsigned)((const uint8_t *)in)[k / 2] >> (k % 2 * 4) & 0xfu;
 }
 
 static void load_UINT4(size_t n, const void *in, size_t begin, block *out)
