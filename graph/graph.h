@@ -482,6 +482,9 @@ typedef struct ep_plan {
     const ep_kernel *kernels; /* in execution order */
     uint32_t transitions;     /* (tensor, destination device) pairs that cross devices */
     uint32_t io_reformats;    /* reformats of network inputs and outputs */
+    bool dla_outputs_fp16;    /* a network output that a DLA writes is FP16, whatever its layer's
+                                 precision */
+    bool sparse[EP_DEVICE_COUNT]; /* weights are 2:4 sparse wherever that device gains from it */
 } ep_plan;
 
 #endif

@@ -184,14 +184,22 @@ typedef struct emitter {
     fuser *f;
     ep_kernel *kernels;
     uint32_t n;
-    uint8_t *formats; /* per tensor: bit per side (GPU, DLA) on which it is at hand */
+    uint8_t *formats;    /* per tensor: those in which it is at hand, bits of format_of */
+    ep_precision *given; /* per network input that is at hand: as it comes from outside */
 } emitter;
 
-enum { ON_GPU = 1, ON_DLA = 2 };
+/* Sets of formats: a bit for each size of element, FP32 (and TF32), FP16, INT8, on each side. */
+enum { ON_GPU = 0x07, ON_DLA = 0x70 };
 
 static uint8_t side_of(ep_device device)
 {
     return ep_device_is_dla(device) ? ON_DLA : ON_GPU;
+}
+
+static uint8_t format_of(ep_device device, ep_precision precision)
+{
+    const uint8_t size = precision == EP_INT8 ? 0x11 : precision == EP_FP16 ? 0x22 : 0x44;
+    return size & side_of(device);
 }
 
 static ep_status add_reformat(emitter *e, uint32_t tensor, ep_precision from, ep_precision to,
@@ -219,30 +227,50 @@ static ep_precision io_precision(const ep_layers *layers, uint32_t tensor)
     return layers->network->tensors[tensor].dtype == EP_DTYPE_FLOAT16 ? EP_FP16 : EP_FP32;
 }
 
-/* Is that what a GPU kernel of this precision reads and writes? TF32 is FP32 in memory. */
-static bool is_io_format(const ep_layers *layers, uint32_t tensor, ep_precision precision)
+/* The formats in which GPU kernels read and write a tensor as it crosses the border. */
+static uint8_t io_formats(const ep_layers *layers, uint32_t tensor)
 {
-    if (!ep_dtype_is_float(layers->network->tensors[tensor].dtype)) return true;
-    return io_precision(layers, tensor) == (precision == EP_TF32 ? EP_FP32 : precision);
+    if (!ep_dtype_is_float(layers->network->tensors[tensor].dtype)) return ON_GPU;
+    return format_of(EP_GPU, io_precision(layers, tensor));
 }
 
-/* Makes tensor `t` readable by `kernel`: crossing devices, or coming in from outside. */
-static ep_status bring(emitter *e, uint32_t t, const ep_kernel *kernel, ep_error *err)
+static const char *towards(const ep_kernel *kernel)
 {
-    const uint8_t side = side_of(kernel->device);
+    return ep_device_is_dla(kernel->device) ? "to the DLA" : "to the GPU";
+}
+
+/* Makes network input `t` readable by `kernel`. What comes in is one format, which no kernel of
+ * another precision or device reads: that takes a reformat, one for all that want the same. Asked
+ * for natively, it comes in as its first reader likes it, and only readers that differ from that
+ * one need a reformat still. */
+static ep_status bring_in(emitter *e, uint32_t t, const ep_kernel *kernel, ep_error *err)
+{
+    const ep_dtype dtype = e->f->plan->layers->network->tensors[t].dtype;
+    const uint8_t format = ep_dtype_is_float(dtype) ? format_of(kernel->device, kernel->precision)
+                                                    : side_of(kernel->device);
+    const bool first = e->formats[t] == 0;
+    if (e->formats[t] & format) return EP_OK;
+    e->formats[t] |= format;
+    if (first) {
+        e->given[t] = kernel->precision;
+        return EP_OK;
+    }
+    e->f->plan->io_reformats++;
+    return add_reformat(e, t, e->given[t], kernel->precision, towards(kernel), err);
+}
+
+/* Makes tensor `t`, which a layer computes, readable by `kernel`. Between kernels of one device
+ * precision changes as a kernel loads its operands; so it does after a crossing. That is one copy
+ * for the device, then, in the precision of its first reader there, and one transition. */
+static ep_status carry(emitter *e, uint32_t t, const ep_kernel *kernel, ep_error *err)
+{
     ep_plan *plan = e->f->plan;
-    const ep_layers *layers = plan->layers;
+    const uint8_t side = side_of(kernel->device);
     if (e->formats[t] & side) return EP_OK;
     e->formats[t] |= side;
-    const char *where = side == ON_DLA ? "to the DLA" : "to the GPU";
-    const uint32_t p = layers->producer[t];
-    if (p != EP_NO_INDEX) {
-        plan->transitions++;
-        return add_reformat(e, t, plan->precision[p], kernel->precision, where, err);
-    }
-    if (side == ON_GPU && is_io_format(layers, t, kernel->precision)) return EP_OK;
-    plan->io_reformats++;
-    return add_reformat(e, t, io_precision(layers, t), kernel->precision, where, err);
+    plan->transitions++;
+    const ep_precision from = ep_sim_tensor_precision(plan, t, kernel->precision);
+    return add_reformat(e, t, from, kernel->precision, towards(kernel), err);
 }
 
 static void emit(emitter *e, const ep_kernel *kernel)
@@ -262,10 +290,12 @@ static ep_status emit_range(emitter *e, uint32_t begin, uint32_t end, ep_error *
     for (uint32_t i = begin; i < end; i++) {
         const ep_kernel *kernel = &f->by_exit[f->partition->order[i]];
         for (uint32_t j = 0; kernel->n_layers && j < kernel->n_inputs; j++) {
-            const uint32_t p = layers->producer[kernel->inputs[j]];
+            const uint32_t t = kernel->inputs[j];
+            const uint32_t p = layers->producer[t];
             const bool inside = p != EP_NO_INDEX && kernel->subgraph != EP_NO_INDEX &&
                                 f->plan->subgraph[p] == kernel->subgraph;
-            if (!inside) EP_TRY(bring(e, kernel->inputs[j], kernel, err));
+            if (inside) continue;
+            EP_TRY(p == EP_NO_INDEX ? bring_in(e, t, kernel, err) : carry(e, t, kernel, err));
         }
     }
     for (uint32_t i = begin; i < end; i++) {
@@ -284,7 +314,7 @@ static ep_status emit_outputs(emitter *e, ep_error *err)
         const uint32_t t = layers->root[layers->network->outputs[i]];
         const uint32_t p = layers->producer[t];
         if (p == EP_NO_INDEX) continue;
-        if (plan->device[p] == EP_GPU && is_io_format(layers, t, plan->precision[p])) continue;
+        if (io_formats(layers, t) & format_of(plan->device[p], plan->precision[p])) continue;
         plan->io_reformats++;
         EP_TRY(
             add_reformat(e, t, plan->precision[p], io_precision(layers, t), "to the output", err));
@@ -292,16 +322,30 @@ static ep_status emit_outputs(emitter *e, ep_error *err)
     return EP_OK;
 }
 
-static ep_status emit_all(fuser *f, ep_error *err)
+/* Network inputs arrive in linear layout and their own type. */
+static void take_inputs(emitter *e)
+{
+    const ep_layers *layers = e->f->plan->layers;
+    for (uint32_t t = 0; t < layers->network->n_tensors; t++) {
+        if (layers->producer[t] != EP_NO_INDEX) continue;
+        e->formats[t] = io_formats(layers, t);
+        e->given[t] = io_precision(layers, t);
+    }
+}
+
+static ep_status emit_all(fuser *f, ep_io io, ep_error *err)
 {
     const ep_layers *layers = f->plan->layers;
     const uint32_t n = layers->n_layers;
+    /* kernels, and at most a reformat for each of their inputs and the network's outputs */
     uint64_t room = (uint64_t)n + layers->network->n_outputs;
     for (uint32_t l = 0; l < n; l++) room += f->by_exit[l].n_inputs;
     emitter e = {.f = f,
                  .kernels = EP_NEW(f->arena, ep_kernel, room),
-                 .formats = EP_NEW(f->arena, uint8_t, layers->network->n_tensors)};
-    if (!e.kernels || !e.formats) return ep_fail_memory(err);
+                 .formats = EP_NEW(f->arena, uint8_t, layers->network->n_tensors),
+                 .given = EP_NEW(f->arena, ep_precision, layers->network->n_tensors)};
+    if (!e.kernels || !e.formats || !e.given) return ep_fail_memory(err);
+    if (io == EP_IO_LINEAR) take_inputs(&e);
     const uint32_t *order = f->partition->order;
     for (uint32_t begin = 0, end; begin < n; begin = end) {
         const uint32_t subgraph = f->plan->subgraph[order[begin]];
@@ -310,13 +354,14 @@ static ep_status emit_all(fuser *f, ep_error *err)
             end++;
         EP_TRY(emit_range(&e, begin, end, err));
     }
-    EP_TRY(emit_outputs(&e, err));
+    if (io == EP_IO_LINEAR) EP_TRY(emit_outputs(&e, err));
     f->plan->kernels = e.kernels;
     f->plan->n_kernels = e.n;
     return EP_OK;
 }
 
-ep_status ep__fuse(const ep__partition *partition, ep_arena *arena, ep_plan *plan, ep_error *err)
+ep_status ep__fuse(const ep__partition *partition, ep_io io, ep_arena *arena, ep_plan *plan,
+                   ep_error *err)
 {
     const uint32_t n = plan->layers->n_layers;
     fuser f = {.partition = partition,
@@ -330,5 +375,5 @@ ep_status ep__fuse(const ep__partition *partition, ep_arena *arena, ep_plan *pla
     for (uint32_t i = 0; i < n; i++) {
         if (!f.taken[partition->order[i]]) EP_TRY(fuse_from(&f, partition->order[i], err));
     }
-    return emit_all(&f, err);
+    return emit_all(&f, io, err);
 }

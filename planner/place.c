@@ -18,12 +18,14 @@ typedef struct placer {
 /* ---- precision on the GPU ------------------------------------------------------------------ */
 
 /* The order in which a choice prefers precisions. */
-static uint32_t candidates(ep_precision_choice choice, ep_precision list[EP_PRECISION_COUNT])
+static uint32_t candidates(const ep_plan_options *options, ep_precision list[EP_PRECISION_COUNT])
 {
+    const ep_precision_choice choice = options->precision;
+    const bool tf32 = !options->no_tf32;
     uint32_t n = 0;
     if (choice == EP_CHOOSE_INT8 || choice == EP_CHOOSE_BEST) list[n++] = EP_INT8;
     if (choice != EP_CHOOSE_FP32) list[n++] = EP_FP16;
-    if (choice == EP_CHOOSE_FP32 || choice == EP_CHOOSE_BEST) list[n++] = EP_TF32;
+    if (tf32 && (choice == EP_CHOOSE_FP32 || choice == EP_CHOOSE_BEST)) list[n++] = EP_TF32;
     list[n++] = EP_FP32;
     return n;
 }
@@ -48,7 +50,8 @@ static ep_status time_alone(placer *p, ep_precision precision, double *ns, ep_er
     ep_device *device = EP_NEW(p->arena, ep_device, n); /* zeroed: EP_GPU */
     if (!uniform || !device) return ep_fail_memory(err);
     for (uint32_t l = 0; l < n; l++) uniform[l] = precision;
-    const ep_plan plan = {.layers = p->layers, .precision = uniform, .device = device};
+    ep_plan plan = {.layers = p->layers, .precision = uniform, .device = device};
+    memcpy(plan.sparse, p->planned->plan.sparse, sizeof plan.sparse);
     for (uint32_t l = 0; l < n; l++) {
         const ep_layer *layer = &p->layers->layers[l];
         const ep_kernel kernel = {.precision = precision,
@@ -86,7 +89,7 @@ static ep_status choose_fastest(placer *p, const ep_precision *list, uint32_t n_
 static ep_status choose_gpu_precision(placer *p, ep_error *err)
 {
     ep_precision list[EP_PRECISION_COUNT];
-    const uint32_t n = candidates(p->options->precision, list);
+    const uint32_t n = candidates(p->options, list);
     if (p->options->precision == EP_CHOOSE_BEST) return choose_fastest(p, list, n, err);
     for (uint32_t l = 0; l < p->layers->n_layers; l++) {
         uint32_t c = 0;
@@ -271,7 +274,7 @@ static ep_status make(placer *p, bool use_dla, ep_error *err)
     EP_TRY(partition_greedily(p, &partition, err));
     if (use_dla && p->options->no_fallback) EP_TRY(refuse_fallback(p, err));
     EP_TRY(place(p, &partition, err));
-    EP_TRY(ep__fuse(&partition, p->arena, &p->planned->plan, err));
+    EP_TRY(ep__fuse(&partition, p->options->io, p->arena, &p->planned->plan, err));
     return cost_kernels(p, err);
 }
 
@@ -315,7 +318,14 @@ ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine,
         return ep_fail_memory(err);
     }
     planned->arena = arena;
-    planned->plan = (ep_plan){.layers = layers, .strategy = s->name};
+    planned->plan = (ep_plan){
+        .layers = layers,
+        .strategy = s->name,
+        .dla_outputs_fp16 = options->io == EP_IO_NATIVE_FP16_OUT,
+        .sparse = {[EP_GPU] = options->sparse && machine->gpu.sparse_speedup > 1,
+                   [EP_DLA0] = options->sparse && machine->dla.sparse_speedup > 1,
+                   [EP_DLA1] = options->sparse && machine->dla.sparse_speedup > 1},
+    };
     placer p = {.layers = layers,
                 .machine = machine,
                 .options = options,

@@ -72,10 +72,20 @@ typedef enum ep_precision_choice {
 
 typedef enum ep_dla_choice { EP_DLA_FIRST, EP_DLA_SECOND, EP_DLA_BOTH, EP_DLA_NONE } ep_dla_choice;
 
+/* In which format tensors enter and leave the network. */
+typedef enum ep_io {
+    EP_IO_LINEAR,          /* rows of their own type: reformats at both ends */
+    EP_IO_NATIVE,          /* as the first and last kernels like them: no reformat */
+    EP_IO_NATIVE_FP16_OUT, /* the same, but what leaves a DLA is FP16 */
+} ep_io;
+
 typedef struct ep_plan_options {
     ep_precision_choice precision;
     ep_dla_choice dla;
     bool no_fallback; /* a refused layer makes the plan infeasible */
+    bool no_tf32;     /* FP32 math stays FP32 on tensor cores too */
+    bool sparse;      /* weights are 2:4 sparse wherever hardware gains from it */
+    ep_io io;
 } ep_plan_options;
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */

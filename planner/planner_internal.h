@@ -57,7 +57,8 @@ ep__accepts ep__dla_fusion(const ep_layer *anchor);
 
 /* Joins the layers of a placed plan (device, precision and subgraph set) into kernels and inserts
  * the reformats; sets kernels, transitions, io_reformats. */
-ep_status ep__fuse(const ep__partition *partition, ep_arena *arena, ep_plan *plan, ep_error *err);
+ep_status ep__fuse(const ep__partition *partition, ep_io io, ep_arena *arena, ep_plan *plan,
+                   ep_error *err);
 
 bool ep__contains(const uint32_t *list, uint32_t n, uint32_t value);
 

@@ -75,7 +75,7 @@ static bool stays_in_sram(const ep_dla *dla, const ep_plan *plan, uint32_t tenso
 static void add_tensor(const ep_dla *dla, const ep_plan *plan, const ep_kernel *kernel,
                        uint32_t tensor, ep_phases *phases)
 {
-    const ep_precision precision = ep__tensor_precision(plan, tensor, kernel->precision);
+    const ep_precision precision = ep_sim_tensor_precision(plan, tensor, kernel->precision);
     const double bytes = ep__tensor_bytes(plan, tensor, precision, true);
     if (stays_in_sram(dla, plan, tensor, bytes)) {
         phases->sram_bytes += bytes;
@@ -104,7 +104,8 @@ void ep__dla_cost(const ep_machine *machine, const ep_plan *plan, const ep_kerne
         case EP_LAYER_CONVOLUTION:
         case EP_LAYER_DECONVOLUTION:
         case EP_LAYER_FULLY_CONNECTED: {
-            const double cycles = convolution_cycles(dla, plan, layer, kernel->precision);
+            double cycles = convolution_cycles(dla, plan, layer, kernel->precision);
+            if (ep__is_sparse(plan, kernel, layer)) cycles /= dla->sparse_speedup;
             *(kernel->precision == EP_INT8 ? &phases->cpipe_cycles : &phases->rubik_cycles) +=
                 cycles;
             phases->sdp_cycles = fmax(phases->sdp_cycles, elements / dla->pointwise_elements);

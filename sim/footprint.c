@@ -11,7 +11,7 @@ static double all_weights(const ep_plan *plan, bool *seen)
             for (uint32_t c = 0; c < layer->n_consts; c++) {
                 if (seen[layer->consts[c]]) continue;
                 seen[layer->consts[c]] = true;
-                bytes += ep__tensor_bytes(plan, layer->consts[c], kernel->precision, false);
+                bytes += ep__const_bytes(plan, kernel, layer, layer->consts[c]);
             }
         }
     }
@@ -38,7 +38,7 @@ static double peak_activations(const ep_plan *plan, uint32_t *last, bool *alive)
             const uint32_t t = kernel->outputs[i];
             if (alive[t]) continue;
             alive[t] = true;
-            now += ep__tensor_bytes(plan, t, ep__tensor_precision(plan, t, EP_FP32), false);
+            now += ep__tensor_bytes(plan, t, ep_sim_tensor_precision(plan, t, EP_FP32), false);
         }
         if (now > peak) peak = now;
         for (uint32_t i = 0; i < kernel->n_inputs; i++) {
@@ -46,7 +46,7 @@ static double peak_activations(const ep_plan *plan, uint32_t *last, bool *alive)
             const bool computed = plan->layers->producer[t] != EP_NO_INDEX;
             if (!computed || !alive[t] || last[t] != k || plan->layers->is_output[t]) continue;
             alive[t] = false;
-            now -= ep__tensor_bytes(plan, t, ep__tensor_precision(plan, t, EP_FP32), false);
+            now -= ep__tensor_bytes(plan, t, ep_sim_tensor_precision(plan, t, EP_FP32), false);
         }
     }
     return peak;

@@ -55,7 +55,7 @@ static movement of_concatenation(const ep_gpu *gpu, const ep_plan *plan, const e
     for (uint32_t i = 0; i < kernel->n_inputs; i++) {
         const uint32_t t = kernel->inputs[i];
         if (written_in_place(plan, t)) continue;
-        const ep_precision precision = ep__tensor_precision(plan, t, kernel->precision);
+        const ep_precision precision = ep_sim_tensor_precision(plan, t, kernel->precision);
         const double bytes = ep__tensor_bytes(plan, t, precision, false);
         add_tensor(gpu, &m, bytes);
         add_tensor(gpu, &m, bytes);
@@ -82,7 +82,7 @@ static movement of_kernel(const ep_gpu *gpu, const ep_plan *plan, const ep_kerne
     }
     for (uint32_t i = 0; i < kernel->n_inputs; i++) {
         const uint32_t t = kernel->inputs[i];
-        const ep_precision precision = ep__tensor_precision(plan, t, kernel->precision);
+        const ep_precision precision = ep_sim_tensor_precision(plan, t, kernel->precision);
         const double bytes = ep__tensor_bytes(plan, t, precision, false);
         add_tensor(gpu, &m, reads_part(main) ? fmin(bytes, out) : bytes);
     }

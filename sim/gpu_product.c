@@ -28,6 +28,8 @@ typedef struct product {
     double repeat; /* groups x batches */
     double m, n, k;
     double a_reuse; /* im2col: how often a loaded element of A is used from L1 */
+    double b_share; /* of B that is stored: less than 1 when it is sparse weights */
+    double speedup; /* of the tensor cores over dense */
 } product;
 
 static product of_convolution(const ep_plan *plan, const ep_layer *layer)
@@ -50,17 +52,25 @@ static product of_convolution(const ep_plan *plan, const ep_layer *layer)
     return p;
 }
 
-static product of_layer(const ep_plan *plan, const ep_layer *layer)
+static product of_gemm(const ep_gemm *g)
 {
-    if (layer->type == EP_LAYER_CONVOLUTION || layer->type == EP_LAYER_DECONVOLUTION) {
-        return of_convolution(plan, layer);
-    }
-    const ep_gemm *g = &layer->gemm;
     return (product){.repeat = (double)g->batch,
                      .m = (double)g->m,
                      .n = (double)g->n,
                      .k = (double)g->k,
                      .a_reuse = 1};
+}
+
+static product of_kernel(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel *kernel)
+{
+    const ep_layer *layer = ep__main_layer(plan, kernel);
+    const bool convolution =
+        layer->type == EP_LAYER_CONVOLUTION || layer->type == EP_LAYER_DECONVOLUTION;
+    const bool sparse = ep__is_sparse(plan, kernel, layer);
+    product p = convolution ? of_convolution(plan, layer) : of_gemm(&layer->gemm);
+    p.b_share = sparse ? ep__sparse_share(kernel->precision) : 1;
+    p.speedup = sparse ? gpu->sparse_speedup : 1;
+    return p;
 }
 
 /* Dense multiply-accumulates an SM and cycle. TF32 accumulates in FP32, and so does FP16, as long
@@ -96,16 +106,16 @@ static void add_tactic(const ep_gpu *gpu, const product *p, ep_precision precisi
                        double macs, double dram_bytes, ep_cost *cost)
 {
     const double bytes = (double)ep_precision_bytes(precision);
-    const double m = t.m, n = t.n;
+    const double m = t.m, n = t.n, stored_n = n * p->b_share;
     const double k = aligned(p->k, alignment(precision));
-    const double math = m * n / rate(gpu, precision);
-    const double fragments = WARPS_M * WARPS_N * (m / WARPS_M + n / WARPS_N);
-    const double shared = (m + n + fragments) * bytes / gpu->shared_bytes_per_clock;
+    const double math = m * n / (rate(gpu, precision) * p->speedup);
+    const double fragments = WARPS_M * WARPS_N * (m / WARPS_M + stored_n / WARPS_N);
+    const double shared = (m + stored_n + fragments) * bytes / gpu->shared_bytes_per_clock;
     const double count = p->repeat * ceil(p->m / m) * ceil(p->n / n);
     ep_phases *phases = &cost->tactics[cost->n_tactics++];
     *phases = (ep_phases){.tiles = fmax(1, count),
                           .tensor_tile_cycles = k * fmax(math, shared) + gpu->tile_overhead_cycles,
-                          .l2_bytes = count * k * (m / p->a_reuse + n) * bytes,
+                          .l2_bytes = count * k * (m / p->a_reuse + stored_n) * bytes,
                           .dram_bytes = dram_bytes,
                           .macs = macs};
     (void)snprintf(phases->tactic, sizeof phases->tactic, "tile %dx%d", t.m, t.n);
@@ -131,7 +141,7 @@ void ep__gpu_product(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel *ke
                      double dram_bytes, ep_cost *cost)
 {
     const ep_layer *layer = ep__main_layer(plan, kernel);
-    const product p = of_layer(plan, layer);
+    const product p = of_kernel(gpu, plan, kernel);
     double macs = 0;
     for (uint32_t i = 0; i < kernel->n_layers; i++) {
         macs += (double)plan->layers->layers[kernel->layers[i]].macs;

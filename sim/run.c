@@ -7,7 +7,7 @@
 
 /* What a batch spends, summed over its kernels. */
 typedef struct totals {
-    double gpu_ns, dla_ns;
+    double gpu_ns, dla_ns, submit_ns;
     double tensor_ns, cpipe_ns, rubik_ns, bdma_ns; /* units inside */
     double dram_bytes;
     double compute_ns, memory_ns, launch_ns, transition_ns; /* by what bounds each kernel */
@@ -88,7 +88,7 @@ static void list_units(const totals *t, const ep_plan *plan, const ep_point *poi
     for (int64_t core = 0; core < point->dla_cores && core < 2; core++) {
         const bool used = plan->n_subgraphs > 0 && (cores == 2 || core == second);
         const double share = used ? 1.0 / (double)cores : 0;
-        const double ns[4] = {t->dla_ns, t->cpipe_ns, t->rubik_ns, t->bdma_ns};
+        const double ns[4] = {t->dla_ns + t->submit_ns, t->cpipe_ns, t->rubik_ns, t->bdma_ns};
         for (int u = 0; u < 4; u++) {
             add_unit(run, names[core][u], used ? ns[u] : 0, share, period_ns);
         }
@@ -106,10 +106,13 @@ static ep_status rails(const totals *t, const ep_point *point, double period_ns,
     if (!w) return ep_fail_memory(err);
     for (uint32_t i = 0; i < machine->n_rails; i++) w[i] = machine->rails[i].idle_w;
     if (period_ns > 0) {
-        w[machine->energy.gpu_rail] += t->energy.gpu_nj / period_ns;
-        w[machine->energy.dla_rail] += t->energy.dla_nj / period_ns;
-        w[machine->energy.dram_rail] += t->energy.dram_nj / period_ns;
+        run->gpu_w = t->energy.gpu_nj / period_ns;
+        run->dla_w = t->energy.dla_nj / period_ns;
+        run->dram_w = t->energy.dram_nj / period_ns;
     }
+    w[machine->energy.gpu_rail] += run->gpu_w;
+    w[machine->energy.dla_rail] += run->dla_w;
+    w[machine->energy.dram_rail] += run->dram_w;
     for (uint32_t i = 0; i < machine->n_rails; i++) run->power_w += w[i];
     run->rail_w = w;
     run->n_rails = machine->n_rails;
@@ -148,17 +151,20 @@ static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *poin
         add_kernel(kernel, &costs[k], &costs[k].tactics[tactic[k]], point, kernel_ns[k], t);
         share_out(plan, kernel, kernel_ns[k], layer_ns);
     }
-    const double submit_ns = point->machine->dla.submit_us * 1e3 * t->submissions;
-    t->transition_ns += submit_ns;
-    t->dla_ns += submit_ns;
+    t->submit_ns = point->machine->dla.submit_us * 1e3 * t->submissions;
+    t->transition_ns += t->submit_ns;
+}
+
+static double latency_of(const totals *t)
+{
+    return t->gpu_ns + (t->dla_ns + t->submit_ns);
 }
 
 /* Batches in turn on `cores` DLA cores; the GPU and DRAM serve them all. */
 static double period_of(const totals *t, const ep_point *point, int64_t cores)
 {
-    const double latency = t->gpu_ns + t->dla_ns;
     const double dram = t->dram_bytes / point->dram_gbps;
-    return fmax(latency / (double)cores, cores > 1 ? fmax(t->gpu_ns, dram) : 0);
+    return fmax(latency_of(t) / (double)cores, cores > 1 ? fmax(t->gpu_ns, dram) : 0);
 }
 
 ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
@@ -177,7 +183,10 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
     walk(plan, costs, point, &t, kernel_ns, tactic, layer_ns);
     const int64_t cores = plan->n_subgraphs > 0 ? options->dla_cores : 1;
     const double period_ns = period_of(&t, point, cores);
-    *out = (ep_run){.latency_ns = t.gpu_ns + t.dla_ns,
+    *out = (ep_run){.latency_ns = latency_of(&t),
+                    .gpu_ns = t.gpu_ns,
+                    .dla_ns = t.dla_ns,
+                    .submit_ns = t.submit_ns,
                     .bound = bound_of(&t),
                     .kernel_ns = kernel_ns,
                     .tactic = tactic,

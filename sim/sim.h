@@ -49,6 +49,10 @@ typedef struct ep_cost {
 /* Counts kernel `k` of a plan that is complete but for its costs. Never fails on a valid plan. */
 ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel);
 
+/* In which precision tensor `t` (a root) lies in memory: as its producer's layer writes it; a
+ * network input as `reader` wants it. */
+ep_precision ep_sim_tensor_precision(const ep_plan *plan, uint32_t t, ep_precision reader);
+
 /* Evaluates the fastest tactic at a point, with all of the memory bandwidth for itself (zero load).
  * Returns its time; `tactic` (may be NULL) gets its index. */
 double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic);
@@ -83,6 +87,11 @@ typedef struct ep_run {
     double throughput_ips; /* images a second at the steady rate */
     double power_w;        /* module: the rails summed, idle included, back to back */
     double energy_mj;      /* power / throughput: of one image */
+    double gpu_ns, dla_ns; /* of one batch, in latency_ns: kernels on the GPU, reformats included,
+                              and on the DLA core; submissions are in neither */
+    double submit_ns;      /* of one batch, in latency_ns: submitting its loadables */
+    double gpu_w, dla_w;   /* in power_w: what the GPU and the DLA cores add to their rails' idle */
+    double dram_w;         /* power, and DRAM for both, on average at the steady rate */
     const char *bound;     /* "compute", "memory", "launch", "transitions": what takes most of the
                               latency */
     uint32_t n_units;

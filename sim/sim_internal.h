@@ -6,19 +6,30 @@
 
 /* ---- traffic.c ----------------------------------------------------------------------------- */
 
-/* In which precision tensor `t` (a root) lies in memory: as its producer's layer writes it; a
- * network input as `reader` wants it. */
-ep_precision ep__tensor_precision(const ep_plan *plan, uint32_t t, ep_precision reader);
-
 /* Bytes of tensor `t` (any, not only a root) in that precision; integer and boolean tensors keep
  * their own type. On the DLA channels are padded to whole 32-byte atoms (`padded`). */
 double ep__tensor_bytes(const ep_plan *plan, uint32_t t, ep_precision precision, bool padded);
 
-/* Constants that a kernel reads, in its precision. */
+/* One constant of a layer in the kernel's precision, without the zeros of sparse weights. */
+double ep__const_bytes(const ep_plan *plan, const ep_kernel *kernel, const ep_layer *layer,
+                       uint32_t constant);
+
+/* Constants that a kernel reads. */
 double ep__weight_bytes(const ep_plan *plan, const ep_kernel *kernel);
 
 /* The layer that does the heavy work; the kernel must not be a reformat. */
 const ep_layer *ep__main_layer(const ep_plan *plan, const ep_kernel *kernel);
+
+/* ---- sparse.c ------------------------------------------------------------------------------ */
+
+/* Does the kernel's device skip the zeros of this layer of it? */
+bool ep__is_sparse(const ep_plan *plan, const ep_kernel *kernel, const ep_layer *layer);
+
+/* The constant of a layer that is its weights, of rank 2 at least; EP_NO_INDEX: none. */
+uint32_t ep__weights_of(const ep_plan *plan, const ep_layer *layer);
+
+/* Bytes of 2:4 sparse weights as a share of the dense ones. */
+double ep__sparse_share(ep_precision precision);
 
 /* ---- gpu.c, gpu_product.c, dla.c ----------------------------------------------------------- */
 

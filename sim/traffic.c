@@ -1,9 +1,12 @@
 #include "sim/sim_internal.h"
 
-ep_precision ep__tensor_precision(const ep_plan *plan, uint32_t t, ep_precision reader)
+ep_precision ep_sim_tensor_precision(const ep_plan *plan, uint32_t t, ep_precision reader)
 {
     const uint32_t producer = plan->layers->producer[t];
-    return producer == EP_NO_INDEX ? reader : plan->precision[producer];
+    if (producer == EP_NO_INDEX) return reader;
+    const bool fp16 = plan->dla_outputs_fp16 && plan->layers->is_output[t] &&
+                      ep_device_is_dla(plan->device[producer]);
+    return fp16 ? EP_FP16 : plan->precision[producer];
 }
 
 double ep__tensor_bytes(const ep_plan *plan, uint32_t t, ep_precision precision, bool padded)
@@ -23,6 +26,15 @@ double ep__tensor_bytes(const ep_plan *plan, uint32_t t, ep_precision precision,
     return (double)elements * (double)bytes;
 }
 
+double ep__const_bytes(const ep_plan *plan, const ep_kernel *kernel, const ep_layer *layer,
+                       uint32_t constant)
+{
+    const double dense = ep__tensor_bytes(plan, constant, kernel->precision, false);
+    const bool sparse =
+        ep__is_sparse(plan, kernel, layer) && constant == ep__weights_of(plan, layer);
+    return sparse ? dense * ep__sparse_share(kernel->precision) : dense;
+}
+
 double ep__weight_bytes(const ep_plan *plan, const ep_kernel *kernel)
 {
     const ep_layers *layers = plan->layers;
@@ -35,7 +47,7 @@ double ep__weight_bytes(const ep_plan *plan, const ep_kernel *kernel)
             continue;
         }
         for (uint32_t c = 0; c < layer->n_consts; c++) {
-            bytes += ep__tensor_bytes(plan, layer->consts[c], kernel->precision, false);
+            bytes += ep__const_bytes(plan, kernel, layer, layer->consts[c]);
         }
     }
     return bytes;

@@ -228,14 +228,114 @@ static void a_silu_leaves_the_convolution(void **state)
     on_dla(LIST(CONV, "s = Sigmoid(c)", "y = Mul(c, s)"), "[Conv] | [Sigmoid+Mul]");
 }
 
+/* ---- reformats ----------------------------------------------------------------------------- */
+
+/* In execution order: the tensor, the precisions, "D" when it is for the DLA. */
+static void assert_reformats(const fixture *f, const char *expected)
+{
+    ep_text text = {0};
+    for (uint32_t k = 0; k < f->plan->n_kernels; k++) {
+        const ep_kernel *kernel = &f->plan->kernels[k];
+        if (kernel->kind != EP_KERNEL_REFORMAT) continue;
+        ep_text_printf(&text, "%s%s %s>%s%s", text.length ? " | " : "",
+                       f->network->tensors[kernel->inputs[0]].name, ep_precision_name(kernel->from),
+                       ep_precision_name(kernel->precision),
+                       strstr(kernel->name, "to the DLA") ? " D" : "");
+    }
+    assert_string_equal(ep_text_cstr(&text), expected);
+    assert_valid(f->plan);
+    ep_text_free(&text);
+}
+
+/* Of a plan in INT8. i and j are integers, which leave as they are. */
+static void reformats(const char *strategy, ep_io io, const char *const *nodes,
+                      const char *const *outputs, const char *expected)
+{
+    fixture f = {0};
+    ep_error err = {0};
+    operands(&f);
+    onnx_input(&f.model, "h", EP_DTYPE_FLOAT16, "1x8x8x8");
+    onnx_input(&f.model, "ids", EP_DTYPE_INT64, "1x8x8x8");
+    for (; *nodes; nodes++) onnx_node(&f.model, "%s", *nodes);
+    for (; *outputs; outputs++) onnx_output(&f.model, *outputs, EP_DTYPE_UNDEFINED, NULL);
+    build_layers(&f);
+    const ep_plan_options options = {.precision = EP_CHOOSE_INT8, .io = io};
+    if (try_plan(&f, strategy, &options, &err) != EP_OK) fail_msg("%s", err.text);
+    assert_reformats(&f, expected);
+    fixture_free(&f);
+}
+#define ENDS "i = ArgMax(c) axis=1", "j = ArgMax(s) axis=1"
+#define SOFTMAX "s = Softmax(x) axis=1"
+
+/* An input is read in its own type, or reformatted once for each precision in which it is read:
+ * SoftMax has no INT8, what gives integers is FP32. */
+static void each_precision_has_its_input(void **state)
+{
+    (void)state;
+    const struct {
+        const char *const *nodes, *expected;
+    } cases[] = {
+        {LIST(CONV, SOFTMAX, ENDS), "x fp32>int8 | x fp32>fp16"},
+        {LIST(SOFTMAX, CONV, ENDS), "x fp32>fp16 | x fp32>int8"},
+        {LIST("i = ArgMax(x) axis=1", CONV, "j = ArgMax(c) axis=1"), "x fp32>int8"},
+        {LIST(CONV, "i = ArgMax(x) axis=1", "j = ArgMax(c) axis=1"), "x fp32>int8"},
+        {LIST(CONV, "d = Conv(x, w)", "i = ArgMax(c) axis=1", "j = ArgMax(d) axis=1"),
+         "x fp32>int8"},
+        {LIST("s = Softmax(h) axis=1", "c = Elu(h)", ENDS), "h fp16>int8"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        reformats("gpu", EP_IO_LINEAR, cases[i].nodes, LIST("i", "j"), cases[i].expected);
+    }
+    /* the same on the DLA, ArgMax apart */
+    reformats("greedy", EP_IO_LINEAR, LIST(CONV, SOFTMAX, ENDS), LIST("i", "j"),
+              "x fp32>int8 D | x fp32>fp16 D | c int8>fp32 | s fp16>fp32");
+}
+
+/* What crosses is one copy for all its readers, Softplus in INT8 and ReduceMean in FP16. */
+static void a_crossing_is_one_reformat(void **state)
+{
+    (void)state;
+    reformats("greedy", EP_IO_LINEAR,
+              LIST(CONV, "e = Softplus(c)", "r = ReduceMean(c)", "i = ArgMax(e) axis=1",
+                   "j = ArgMax(r) axis=1"),
+              LIST("i", "j"), "x fp32>int8 D | c int8>int8");
+}
+
+/* Natively, the first reader's format is the input's; results stay in that of their kernel. */
+static void native_ends_take_no_reformat(void **state)
+{
+    (void)state;
+    for (ep_io io = EP_IO_NATIVE; io <= EP_IO_NATIVE_FP16_OUT; io++) {
+        reformats("gpu", io, LIST(CONV, "y = Relu(c)"), LIST("y"), "");
+        reformats("greedy", io, LIST(CONV, "y = Relu(c)"), LIST("y"), "");
+        reformats("gpu", io, LIST(CONV, "s = Softmax(x) axis=1"), LIST("c", "s"), "x int8>fp16");
+        reformats("greedy", io, LIST(CONV, "y = Softplus(x)"), LIST("c", "y"), "x int8>int8 D");
+        /* integers have no precision to differ in */
+        reformats("gpu", io, LIST("e = Equal(ids, ids)", "y = Cast(ids) to=1"), LIST("e", "y"), "");
+    }
+}
+
+/* The DLA writes its output once, in FP16; what the GPU reads of it is made from that. */
+static void an_output_of_the_dla_can_be_fp16(void **state)
+{
+    (void)state;
+    const char *const *nodes = LIST(CONV, "y = Softplus(c)");
+    reformats("greedy", EP_IO_NATIVE, nodes, LIST("c", "y"), "c int8>int8");
+    reformats("greedy", EP_IO_NATIVE_FP16_OUT, nodes, LIST("c", "y"), "c fp16>int8");
+    reformats("greedy", EP_IO_NATIVE_FP16_OUT, nodes, LIST("y"), "c int8>int8");
+}
+
 /* ---- all examples -------------------------------------------------------------------------- */
 
 static void visit(fixture *f)
 {
-    make_plan(f, "gpu", EP_CHOOSE_INT8);
-    assert_valid(f->plan);
-    make_plan(f, "greedy", EP_CHOOSE_INT8);
-    assert_valid(f->plan);
+    for (ep_io io = EP_IO_LINEAR; io <= EP_IO_NATIVE_FP16_OUT; io++) {
+        const ep_plan_options options = {.precision = EP_CHOOSE_INT8, .io = io};
+        for (uint32_t s = 0; ep_strategy_name(s); s++) {
+            assert_int_equal(try_plan(f, ep_strategy_name(s), &options, NULL), EP_OK);
+            assert_valid(f->plan);
+        }
+    }
 }
 
 static void examples_have_valid_plans(void **state)
@@ -262,6 +362,10 @@ int main(void)
         cmocka_unit_test(a_softmax_without_values_is_its_own_kernel),
         cmocka_unit_test(the_dla_pipeline_is_one_kernel),
         cmocka_unit_test(a_silu_leaves_the_convolution),
+        cmocka_unit_test(each_precision_has_its_input),
+        cmocka_unit_test(a_crossing_is_one_reformat),
+        cmocka_unit_test(native_ends_take_no_reformat),
+        cmocka_unit_test(an_output_of_the_dla_can_be_fp16),
         cmocka_unit_test(examples_have_valid_plans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

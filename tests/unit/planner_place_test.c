@@ -233,6 +233,23 @@ static void precisions_follow_the_choice(void **state)
     fixture_free(&f);
 }
 
+/* trtexec --noTF32: FP32 on CUDA cores. */
+static void tf32_can_be_refused(void **state)
+{
+    (void)state;
+    fixture f = network(LIST("a = Conv(x, w)", "y = Relu(a)"), "y");
+    ep_plan_options options = {.precision = EP_CHOOSE_FP32, .no_tf32 = true};
+    assert_int_equal(try_plan(&f, "gpu", &options, NULL), EP_OK);
+    assert_int_equal(precision_of(&f, "a"), EP_FP32);
+    options.precision = EP_CHOOSE_BEST;
+    assert_int_equal(try_plan(&f, "gpu", &options, NULL), EP_OK);
+    assert_int_not_equal(precision_of(&f, "a"), EP_TF32);
+    options = (ep_plan_options){.precision = EP_CHOOSE_FP32};
+    assert_int_equal(try_plan(&f, "gpu", &options, NULL), EP_OK);
+    assert_int_equal(precision_of(&f, "a"), EP_TF32);
+    fixture_free(&f);
+}
+
 /* Explicit quantization: what has no scale is not INT8. */
 static void quantized_networks_are_int8_where_they_say(void **state)
 {
@@ -300,6 +317,7 @@ int main(void)
         cmocka_unit_test(two_cores_share_the_total),
         cmocka_unit_test(no_fallback_names_the_first_refused),
         cmocka_unit_test(precisions_follow_the_choice),
+        cmocka_unit_test(tf32_can_be_refused),
         cmocka_unit_test(quantized_networks_are_int8_where_they_say),
         cmocka_unit_test(reformats_are_counted),
     };

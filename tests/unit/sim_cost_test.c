@@ -124,6 +124,129 @@ static void small_results_stay_in_sram(void **state)
     fixture_free(&f);
 }
 
+/* A result of 64 x 56 x 56 bytes leaves as twice as many. */
+static void an_fp16_output_takes_twice_the_bytes(void **state)
+{
+    (void)state;
+    fixture f = convolution("1x64x56x56", "64x64x3x3", "pads=[1,1,1,1]", EP_CHOOSE_INT8);
+    const uint32_t y = tensor_index(&f, "y");
+    for (ep_io io = EP_IO_LINEAR; io <= EP_IO_NATIVE_FP16_OUT; io++) {
+        const bool fp16 = io == EP_IO_NATIVE_FP16_OUT;
+        ep_plan_options options = {.precision = EP_CHOOSE_INT8, .io = io};
+        assert_int_equal(try_plan(&f, "greedy", &options, NULL), EP_OK);
+        assert_int_equal(ep_sim_tensor_precision(f.plan, y, EP_FP32), fp16 ? EP_FP16 : EP_INT8);
+        assert_close(cost_of(&f, "y")->tactics[0].dram_bytes, 36864.0 + (fp16 ? 3 : 2) * 200704);
+        options.dla = EP_DLA_NONE;
+        assert_int_equal(try_plan(&f, "greedy", &options, NULL), EP_OK);
+        assert_int_equal(ep_sim_tensor_precision(f.plan, y, EP_FP32), EP_INT8);
+    }
+    fixture_free(&f);
+}
+
+/* ---- sparsity ------------------------------------------------------------------------------ */
+
+/* The cost of y with sparse weights or without. */
+static ep_cost cost_when(fixture *f, const char *strategy, ep_precision_choice precision,
+                         bool sparse)
+{
+    const ep_plan_options options = {.precision = precision, .sparse = sparse};
+    assert_int_equal(try_plan(f, strategy, &options, NULL), EP_OK);
+    return *cost_of(f, "y");
+}
+
+/* Twice the speed where TensorRT's guide allows it; half of the weights and two bits for each of
+ * that half: 5/8 of them. */
+static void the_dla_skips_zeros_of_wide_int8_convolutions(void **state)
+{
+    (void)state;
+    const struct {
+        const char *x, *w, *attributes;
+        ep_precision_choice precision;
+        double weights; /* 0: stays dense */
+    } cases[] = {
+        {"1x128x14x14", "128x128x3x3", "", EP_CHOOSE_INT8, 128 * 128 * 9},
+        {"1x65x14x14", "128x65x1x1", "", EP_CHOOSE_INT8, 128 * 65},
+        {"1x64x14x14", "128x64x1x1", "", EP_CHOOSE_INT8, 0}, /* not more than 64 in */
+        {"1x128x14x14", "96x128x1x1", "", EP_CHOOSE_INT8, 96 * 128},
+        {"1x128x14x14", "65x128x1x1", "", EP_CHOOSE_INT8, 65 * 128},
+        {"1x128x14x14", "88x128x1x1", "", EP_CHOOSE_INT8, 0}, /* 24 more than 64 out */
+        {"1x128x14x14", "67x128x1x1", "", EP_CHOOSE_INT8, 0},
+        {"1x256x14x14", "256x128x1x1", "group=2", EP_CHOOSE_INT8, 0},
+        {"1x128x14x14", "128x128x3x3", "", EP_CHOOSE_FP16, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = convolution(cases[i].x, cases[i].w, cases[i].attributes, cases[i].precision);
+        const ep_phases dense = cost_when(&f, "greedy", cases[i].precision, false).tactics[0];
+        const ep_phases sparse = cost_when(&f, "greedy", cases[i].precision, true).tactics[0];
+        assert_close(sparse.cpipe_cycles, dense.cpipe_cycles / (cases[i].weights > 0 ? 2 : 1));
+        assert_close(sparse.rubik_cycles, dense.rubik_cycles);
+        assert_close(dense.dram_bytes - sparse.dram_bytes, cases[i].weights * 3 / 8);
+        assert_close(sparse.macs, dense.macs);
+        fixture_free(&f);
+    }
+}
+
+/* A tile of 128 x 128 takes 128 * 128 / 512 cycles a step along k, in FP16 with FP32 accumulation,
+ * half of it when sparse; the operands, read from shared memory meanwhile, take less. */
+static void the_gpu_skips_zeros_on_tensor_cores(void **state)
+{
+    (void)state;
+    fixture f = convolution("1x64x56x56", "256x64x1x1", "", EP_CHOOSE_FP16);
+    const ep_cost dense = cost_when(&f, "gpu", EP_CHOOSE_FP16, false);
+    const ep_cost sparse = cost_when(&f, "gpu", EP_CHOOSE_FP16, true);
+    const double overhead = f.machine->gpu.tile_overhead_cycles;
+    assert_string_equal(sparse.tactics[2].tactic, "tile 128x128");
+    assert_close(dense.tactics[2].tensor_tile_cycles, 64 * 32 + overhead);
+    assert_close(sparse.tactics[2].tensor_tile_cycles, 64 * 16 + overhead);
+    assert_close(sparse.tactics[2].macs, dense.tactics[2].macs);
+    /* two bytes and two bits a pair: 9/16; through L2 once for each of 25 rows of tiles */
+    const double saved = 256 * 64 * 2 * 7.0 / 16;
+    assert_close(dense.tactics[2].dram_bytes - sparse.tactics[2].dram_bytes, saved);
+    assert_close(dense.tactics[2].l2_bytes - sparse.tactics[2].l2_bytes, 25 * saved);
+    f.machine->gpu.sparse_speedup = 1; /* no sparse tensor cores: stored dense */
+    const ep_cost without = cost_when(&f, "gpu", EP_CHOOSE_FP16, true);
+    assert_close(without.tactics[2].tensor_tile_cycles, dense.tactics[2].tensor_tile_cycles);
+    assert_close(without.tactics[2].dram_bytes, dense.tactics[2].dram_bytes);
+    fixture_free(&f);
+}
+
+/* One sparse instruction takes 32 channels of FP16, 64 of INT8. */
+static void narrow_products_stay_dense_on_the_gpu(void **state)
+{
+    (void)state;
+    const struct {
+        const char *x, *w, *attributes;
+        ep_precision_choice precision;
+        double saved;
+    } cases[] = {
+        {"1x32x8x8", "16x32x1x1", "", EP_CHOOSE_FP16, 16 * 32 * 2 * 7.0 / 16},
+        {"1x24x8x8", "16x24x1x1", "", EP_CHOOSE_FP16, 0},
+        {"1x64x8x8", "16x64x1x1", "", EP_CHOOSE_INT8, 16 * 64 * 3.0 / 8},
+        {"1x32x8x8", "16x32x1x1", "", EP_CHOOSE_INT8, 0},
+        {"1x64x8x8", "64x1x3x3", "group=64", EP_CHOOSE_FP16, 0},
+        {"1x64x8x8", "16x64x1x1", "", EP_CHOOSE_FP32, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = convolution(cases[i].x, cases[i].w, cases[i].attributes, cases[i].precision);
+        const ep_cost dense = cost_when(&f, "gpu", cases[i].precision, false);
+        const ep_cost sparse = cost_when(&f, "gpu", cases[i].precision, true);
+        assert_close(dense.tactics[0].dram_bytes - sparse.tactics[0].dram_bytes, cases[i].saved);
+        fixture_free(&f);
+    }
+    fixture f = {0}; /* 128 bias values stay; B is 256 x 128 */
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, "4x256");
+    onnx_weight(&f.model, "w", EP_DTYPE_FLOAT, "256x128");
+    onnx_weight(&f.model, "b", EP_DTYPE_FLOAT, "128");
+    onnx_node(&f.model, "y = Gemm(x, w, b)");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    const ep_cost dense = cost_when(&f, "gpu", EP_CHOOSE_FP16, false);
+    const ep_cost sparse = cost_when(&f, "gpu", EP_CHOOSE_FP16, true);
+    assert_close(dense.tactics[0].dram_bytes, (256 * 128 + 128) * 2);
+    assert_close(sparse.tactics[0].dram_bytes, 256 * 128 * 2 * 9.0 / 16 + 128 * 2);
+    fixture_free(&f);
+}
+
 /* ---- GPU ----------------------------------------------------------------------------------- */
 
 /* `node` makes y of x and z, in FP16 on the GPU. */
@@ -271,6 +394,10 @@ int main(void)
         cmocka_unit_test(fp16_convolution_runs_on_rubik),
         cmocka_unit_test(dla_time_is_compute_memory_and_gap),
         cmocka_unit_test(small_results_stay_in_sram),
+        cmocka_unit_test(an_fp16_output_takes_twice_the_bytes),
+        cmocka_unit_test(the_dla_skips_zeros_of_wide_int8_convolutions),
+        cmocka_unit_test(the_gpu_skips_zeros_on_tensor_cores),
+        cmocka_unit_test(narrow_products_stay_dense_on_the_gpu),
         cmocka_unit_test(a_large_stream_takes_dram_time),
         cmocka_unit_test(small_tensors_stay_in_l2),
         cmocka_unit_test(no_kernel_is_shorter_than_its_launch),

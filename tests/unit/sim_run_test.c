@@ -82,7 +82,7 @@ static void assert_above_rooflines(const fixture *f, const ep_mode *mode, const 
 static void assert_adds_up(const fixture *f, const ep_run *run)
 {
     double ns = f->machine->dla.submit_us * 1e3 * f->plan->n_subgraphs;
-    double layers = 0, kernels = 0, rails = 0;
+    double layers = 0, kernels = 0, rails = 0, idle = 0;
     for (uint32_t k = 0; k < f->plan->n_kernels; k++) {
         ns += run->kernel_ns[k];
         if (f->plan->kernels[k].kind == EP_KERNEL_LAYERS) kernels += run->kernel_ns[k];
@@ -90,6 +90,13 @@ static void assert_adds_up(const fixture *f, const ep_run *run)
     for (uint32_t l = 0; l < f->layers->n_layers; l++) layers += run->layer_ns[l];
     for (uint32_t r = 0; r < run->n_rails; r++) rails += run->rail_w[r];
     assert_close(run->latency_ns, ns);
+    assert_close(run->gpu_ns + run->dla_ns + run->submit_ns, ns);
+    assert_close(run->submit_ns, f->machine->dla.submit_us * 1e3 * f->plan->n_subgraphs);
+    for (uint32_t r = 0; r < run->n_rails; r++) idle += f->machine->rails[r].idle_w;
+    assert_close(idle + run->gpu_w + run->dla_w + run->dram_w, rails);
+    assert_true(run->gpu_w >= 0 && run->dla_w >= 0 && run->dram_w >= 0);
+    assert_true(f->plan->n_subgraphs ? run->dla_ns > 0 && run->dla_w > 0
+                                     : run->dla_ns == 0 && run->dla_w == 0);
     assert_close(layers, kernels);
     assert_close(run->power_w, rails);
     assert_close(run->energy_mj, run->power_w / run->throughput_ips * 1e3);
@@ -264,6 +271,26 @@ static void weights_take_the_published_size(void **state)
     fixture_free(&f);
 }
 
+/* 128 x 128 x 9 of two bytes: half of them, and a quarter of a byte for each of that half. */
+static void sparse_weights_take_less(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    onnx_input(&f.model, "x", EP_DTYPE_FLOAT, "1x128x8x8");
+    onnx_weight(&f.model, "w", EP_DTYPE_FLOAT, "128x128x3x3");
+    onnx_weight(&f.model, "b", EP_DTYPE_FLOAT, "128");
+    onnx_node(&f.model, "y = Conv(x, w, b)");
+    onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+    build_layers(&f);
+    const ep_plan_options options = {.precision = EP_CHOOSE_FP16, .sparse = true};
+    assert_int_equal(try_plan(&f, "gpu", &options, NULL), EP_OK);
+    assert_int_equal(footprint_of(&f).weights_bytes, 73728 * 2 + 73728 / 4 + 128 * 2);
+    /* FP16 stays dense on the DLA */
+    assert_int_equal(try_plan(&f, "greedy", &options, NULL), EP_OK);
+    assert_int_equal(footprint_of(&f).weights_bytes, 147456 * 2 + 128 * 2);
+    fixture_free(&f);
+}
+
 /* Four tensors of 512 FP32 elements in a chain, 2048 bytes each: x stays, and while b is made from
  * a, or y from b, two more are alive. */
 static void activations_die_after_their_last_reader(void **state)
@@ -292,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_plan_needs_its_core_powered),
         cmocka_unit_test(the_budget_is_compared_with_all_rails),
         cmocka_unit_test(weights_take_the_published_size),
+        cmocka_unit_test(sparse_weights_take_less),
         cmocka_unit_test(activations_die_after_their_last_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
