@@ -158,6 +158,10 @@ void ep_text_free(ep_text *text); /* leaves it empty */
 /* The text, never NULL. */
 const char *ep_text_cstr(const ep_text *text);
 
+/* Reads -?digits[.digits][e[+-]digits] and nothing else: no hex, no infinity, no blanks, no leading
+ * zero. False when `text` is something else; what is too large gives infinity. */
+bool ep_number_parse(const char *text, double *out);
+
 /* Number of single-character edits between two words, at most `limit` + 1: for "did you mean". */
 unsigned ep_edit_distance(const char *a, const char *b, unsigned limit);
 

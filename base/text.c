@@ -61,6 +61,28 @@ const char *ep_text_cstr(const ep_text *text)
     return text->data ? text->data : "";
 }
 
+/* The end of the digits at `text`; NULL when there are none. */
+static const char *skip_digits(const char *text)
+{
+    const size_t n = strspn(text, "0123456789");
+    return n > 0 ? text + n : NULL;
+}
+
+bool ep_number_parse(const char *text, double *out)
+{
+    const char *digits = text + (*text == '-');
+    const char *at = skip_digits(digits);
+    if (!at || (at > digits + 1 && *digits == '0')) return false;
+    if (*at == '.') at = skip_digits(at + 1);
+    if (at && (*at == 'e' || *at == 'E')) {
+        at++;
+        at = skip_digits(at + (*at == '+' || *at == '-'));
+    }
+    if (!at || *at) return false;
+    *out = strtod(text, NULL); /* the program stays in the C locale */
+    return true;
+}
+
 unsigned ep_edit_distance(const char *a, const char *b, unsigned limit)
 {
     enum { LONGEST = 63 };

@@ -10,13 +10,16 @@ static const ep__option options[N_OPTIONS] = {
     [JSON] = {"--json", NULL, "JSON instead of the table"},
 };
 
-static ep_status run(const char *const *given, const char *path, unsigned width, ep_text *out,
-                     ep_error *err)
+static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
+    const char *const *given = args->given;
     ep__model model = {0};
-    ep_status status = ep__model_load(path, given[BATCH], given[SHAPES], &model, err);
+    ep_status status =
+        ep__model_load(args->operands.at[0], given[BATCH], given[SHAPES], &model, err);
     if (status == EP_OK && given[JSON]) status = ep_report_inspect_json(model.layers, out, err);
-    if (status == EP_OK && !given[JSON]) status = ep_report_inspect(model.layers, width, out, err);
+    if (status == EP_OK && !given[JSON]) {
+        status = ep_report_inspect(model.layers, args->width, out, err);
+    }
     ep__model_free(&model);
     return status;
 }
@@ -24,6 +27,9 @@ static ep_status run(const char *const *given, const char *path, unsigned width,
 const ep__command ep__cmd_inspect = {
     .name = "inspect",
     .summary = "Lists the layers of a model with their shapes and sizes.",
+    .operand = "MODEL.onnx",
+    .min_operands = 1,
+    .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = options,
     .run = run,

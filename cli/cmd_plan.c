@@ -1,17 +1,19 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/machine.h"
 #include "cli/model.h"
-#include "hwmodels/hwmodels.h"
 #include "planner/planner.h"
 #include "report/report.h"
 #include "sim/sim.h"
 
 enum {
     HW,
+    SET,
+    MODE_FILE,
     MODE,
     PRECISION,
+    NO_TF32,
     STRATEGY,
     DLA,
     NO_FALLBACK,
@@ -24,11 +26,12 @@ enum {
 };
 
 static const ep__option options[N_OPTIONS] = {
-    [HW] = {"--hw", "FILE",
-            "hardware model: a path with a slash, or a name that is looked for in\n"
-            "PLAN_HW_PATH, then among the installed ones (default: orin-agx)"},
+    [HW] = EP__OPTION_HW,
+    [SET] = EP__OPTION_SET,
+    [MODE_FILE] = EP__OPTION_MODE_FILE,
     [MODE] = {"--mode", "NAME|all", "power mode (default: all)"},
     [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
+    [NO_TF32] = {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"},
     [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy (default: all)"},
     [DLA] = {"--dla", "0|1|both|none",
              "DLA core to plan for (default: 0 where there is one);\n"
@@ -41,11 +44,10 @@ static const ep__option options[N_OPTIONS] = {
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
 };
 
-static const char default_hw[] = "orin-agx";
-
 /* Zero-initialise but for `given`. What is not freed by name lives in the arena. */
 typedef struct planning {
-    const char *const *given;
+    const ep__args *args;
+    const char *const *given; /* of args */
     ep_plan_options plan_options;
     ep_arena *arena;
     ep_machine *machine;
@@ -80,28 +82,19 @@ static ep_status check_options(planning *job, ep_error *err)
     }
     job->plan_options = (ep_plan_options){.precision = (ep_precision_choice)precision,
                                           .dla = (ep_dla_choice)dla,
-                                          .no_fallback = given[NO_FALLBACK]};
+                                          .no_fallback = given[NO_FALLBACK],
+                                          .no_tf32 = given[NO_TF32]};
     return EP_OK;
-}
-
-static ep_status choose_modes(planning *job, ep_error *err)
-{
-    const ep_machine *machine = job->machine;
-    const bool all = is_all(job->given[MODE]);
-    const uint32_t n = all ? machine->n_modes : 1;
-    job->modes = EP_NEW(job->arena, const ep_mode *, n);
-    if (!job->modes) return ep_fail_memory(err);
-    job->n_modes = n;
-    for (uint32_t m = 0; all && m < n; m++) job->modes[m] = &machine->modes[m];
-    return all ? EP_OK : ep_machine_mode(machine, job->given[MODE], &job->modes[0], err);
 }
 
 static ep_status load_machine(planning *job, ep_error *err)
 {
-    const char *name = job->given[HW] ? job->given[HW] : default_hw;
-    EP_TRY(ep_machine_load(name, getenv("PLAN_HW_PATH"), EP_HW_DIR, &job->machine, err));
+    const ep_machine_options machine_options =
+        ep__machine_options(job->args->all[SET], job->given[MODE_FILE]);
+    EP_TRY(ep__machine_load(job->given[HW], &machine_options, &job->machine, err));
     if (!job->given[DLA] && job->machine->dla.cores == 0) job->plan_options.dla = EP_DLA_NONE;
-    return choose_modes(job, err);
+    return ep__modes_choose(job->machine, job->given[MODE], job->arena, &job->modes, &job->n_modes,
+                            err);
 }
 
 static uint32_t count_strategies(void)
@@ -157,7 +150,7 @@ static ep_status run_plan(planning *job, ep_report_plan *plan, uint32_t *n_ran, 
     return EP_OK;
 }
 
-static ep_status write_report(const planning *job, unsigned width, ep_text *out, ep_error *err)
+static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
 {
     const ep_report report = {.machine = job->machine,
                               .layers = job->model.layers,
@@ -171,29 +164,28 @@ static ep_status write_report(const planning *job, unsigned width, ep_text *out,
                               .show_layers = job->given[LAYERS]};
     if (job->given[JSON]) return ep_report_json(&report, out, err);
     if (job->given[CSV]) return ep_report_csv(&report, out, err);
-    return ep_report_table(&report, width, out, err);
+    return ep_report_table(&report, job->args->width, out, err);
 }
 
-static ep_status do_job(planning *job, const char *path, unsigned width, ep_text *out,
-                        ep_error *err)
+static ep_status do_job(planning *job, ep_text *out, ep_error *err)
 {
     EP_TRY(check_options(job, err));
     job->arena = ep_arena_new();
     if (!job->arena) return ep_fail_memory(err);
     EP_TRY(load_machine(job, err));
-    EP_TRY(ep__model_load(path, job->given[BATCH], job->given[SHAPES], &job->model, err));
+    EP_TRY(ep__model_load(job->args->operands.at[0], job->given[BATCH], job->given[SHAPES],
+                          &job->model, err));
     EP_TRY(make_plans(job, err));
     uint32_t n_ran = 0;
     for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));
     if (n_ran == 0) return EP_INFEASIBLE; /* `err` says why the last one cannot */
-    return write_report(job, width, out, err);
+    return write_report(job, out, err);
 }
 
-static ep_status run(const char *const *given, const char *path, unsigned width, ep_text *out,
-                     ep_error *err)
+static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
-    planning job = {.given = given};
-    const ep_status status = do_job(&job, path, width, out, err);
+    planning job = {.args = args, .given = args->given};
+    const ep_status status = do_job(&job, out, err);
     for (uint32_t p = 0; p < job.n_plans; p++) ep_planned_free(job.planned[p]);
     ep__model_free(&job.model);
     ep_machine_free(job.machine);
@@ -205,6 +197,9 @@ const ep__command ep__cmd_plan = {
     .summary =
         "Predicts where the layers of a model run on a module, which ones the DLA refuses and\n"
         "why, and its latency, throughput, power and memory in each power mode.",
+    .operand = "MODEL.onnx",
+    .min_operands = 1,
+    .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = options,
     .run = run,

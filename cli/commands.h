@@ -6,5 +6,11 @@
 
 extern const ep__command ep__cmd_plan;
 extern const ep__command ep__cmd_inspect;
+extern const ep__command ep__cmd_hw_list;
+extern const ep__command ep__cmd_hw_show;
+extern const ep__command ep__cmd_hw_check;
+extern const ep__command ep__cmd_hw_diff;
+extern const ep__command ep__cmd_hw_schema;
+extern const ep__command ep__cmd_hw_from_nvpmodel;
 
 #endif

@@ -10,16 +10,54 @@
 #include "cli/commands.h"
 
 /* The first runs when no subcommand is named. */
-static const ep__command *const commands[] = {&ep__cmd_plan, &ep__cmd_inspect};
+static const ep__command *const commands[] = {
+    &ep__cmd_plan,     &ep__cmd_inspect, &ep__cmd_hw_list,   &ep__cmd_hw_show,
+    &ep__cmd_hw_check, &ep__cmd_hw_diff, &ep__cmd_hw_schema, &ep__cmd_hw_from_nvpmodel,
+};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
-/* The subcommand of that name; NULL when there is none. */
-static const ep__command *find_command(const char *name)
+/* How many words of argv the name of a subcommand takes: 0 when they begin with another. */
+static int words_matched(const char *name, int argc, char *const *argv)
+{
+    int n = 0;
+    while (*name) {
+        const size_t length = strcspn(name, " ");
+        if (n == argc || strlen(argv[n]) != length || strncmp(argv[n], name, length) != 0) return 0;
+        n++;
+        name += length + (name[length] == ' ');
+    }
+    return n;
+}
+
+/* The subcommand that argv begins with and the number of its words; NULL when there is none. */
+static const ep__command *find_command(int argc, char *const *argv, int *words)
 {
     for (int i = 1; i < N_COMMANDS; i++) {
-        if (strcmp(commands[i]->name, name) == 0) return commands[i];
+        *words = words_matched(commands[i]->name, argc, argv);
+        if (*words > 0) return commands[i];
     }
+    *words = 0;
     return NULL;
+}
+
+/* "hw" alone, or "hw lsit": lists what follows the word. EP_OK when no subcommand begins with it.
+ */
+static ep_status check_family(int argc, char *const *argv, ep_error *err)
+{
+    ep_text family = {0};
+    for (int i = 1; argc > 0 && i < N_COMMANDS; i++) {
+        const char *name = commands[i]->name;
+        const size_t length = strlen(argv[0]);
+        if (length == 0 || strncmp(name, argv[0], length) != 0 || name[length] != ' ') continue;
+        ep_text_printf(&family, "%s%s", family.length ? ", " : "", name + length + 1);
+    }
+    ep_status status = EP_OK;
+    if (family.length) {
+        status = ep_fail(err, EP_BAD_USAGE, "plan %s%s%s: there are %s", argv[0],
+                         argc > 1 ? " " : "", argc > 1 ? argv[1] : "", ep_text_cstr(&family));
+    }
+    ep_text_free(&family);
+    return status;
 }
 
 static void describe(const ep__command *command, ep_text *out)
@@ -28,7 +66,8 @@ static void describe(const ep__command *command, ep_text *out)
     if (command != commands[0]) return;
     ep_text_printf(out, "\nsubcommands:\n");
     for (int i = 1; i < N_COMMANDS; i++) {
-        ep_text_printf(out, "  %-20s  %s\n", commands[i]->name, commands[i]->summary);
+        ep_text_printf(out, "  %-20s  %.*s\n", commands[i]->name,
+                       (int)strcspn(commands[i]->summary, "\n"), commands[i]->summary);
     }
     ep_text_printf(out, "  %-20s  %s\n", "help SUBCOMMAND", "Describes a subcommand.");
     ep_text_printf(out, "\nexit codes: 0 done, 1 a gate failed, 2 bad usage, 3 unusable input, "
@@ -37,11 +76,11 @@ static void describe(const ep__command *command, ep_text *out)
 
 static ep_status run_help(int argc, char *const *argv, ep_text *out, ep_error *err)
 {
-    const ep__command *command = argc > 0 ? find_command(argv[0]) : commands[0];
-    EP_FAIL_IF(!command || argc > 1, err, EP_BAD_USAGE,
-               "no help on '%s'; 'plan help' lists the "
-               "subcommands",
-               argv[argc - 1]);
+    int words = 0;
+    const ep__command *command = argc > 0 ? find_command(argc, argv, &words) : commands[0];
+    if (!command) EP_TRY(check_family(argc, argv, err));
+    EP_FAIL_IF(!command || argc > words, err, EP_BAD_USAGE,
+               "no help on '%s'; 'plan help' lists the subcommands", argv[argc - 1]);
     describe(command, out);
     return EP_OK;
 }
@@ -55,6 +94,19 @@ static unsigned terminal_width(void)
     return 80;
 }
 
+static ep_status run_command(const ep__command *command, int argc, char *const *argv, ep_text *out,
+                             ep_error *err)
+{
+    ep_arena *arena = ep_arena_new();
+    if (!arena) return ep_fail_memory(err);
+    ep__args args = {.width = terminal_width()};
+    ep_status status = ep__options_parse(command, argc, argv, arena, &args, err);
+    if (status == EP_OK) status = command->run(&args, out, err);
+    if (status != EP_OK && status != EP_GATE_FAILED && !command->shows_failures) ep_text_free(out);
+    ep_arena_free(arena);
+    return status;
+}
+
 static ep_status run(int argc, char *const *argv, ep_text *out, ep_error *err)
 {
     const char *const first = argc > 0 ? argv[0] : "";
@@ -63,21 +115,17 @@ static ep_status run(int argc, char *const *argv, ep_text *out, ep_error *err)
         ep_text_printf(out, "plan (edgeplan) %s\n", EP_VERSION);
         return EP_OK;
     }
-    const ep__command *command = find_command(first);
-    if (command) {
-        argc--;
-        argv++;
-    } else {
+    int words;
+    const ep__command *command = find_command(argc, argv, &words);
+    if (!command) {
+        EP_TRY(check_family(argc, argv, err));
         command = commands[0];
     }
-    if (ep__options_help(argc, argv)) {
+    if (ep__options_help(argc - words, argv + words)) {
         describe(command, out);
         return EP_OK;
     }
-    const char *given[EP__MAX_OPTIONS] = {0};
-    const char *model;
-    EP_TRY(ep__options_parse(command, argc, argv, given, &model, err));
-    return command->run(given, model, terminal_width(), out, err);
+    return run_command(command, argc - words, argv + words, out, err);
 }
 
 static ep_status write_out(const ep_text *out, ep_error *err)
@@ -95,7 +143,8 @@ int main(int argc, char **argv)
     ep_text out = {0};
     ep_error err = {0};
     ep_status status = run(argc > 0 ? argc - 1 : 0, argv + (argc > 0), &out, &err);
-    if (status == EP_OK) status = write_out(&out, &err);
+    const ep_status written = write_out(&out, &err);
+    if (written != EP_OK) status = written;
     if (status != EP_OK) fprintf(stderr, "plan: %s\n", err.text);
     ep_text_free(&out);
     return ep_status_exit_code(status);

@@ -30,54 +30,92 @@ static bool has_name(const ep__option *option, const char *word)
     return strncmp(word, option->name, length) == 0 && (!word[length] || word[length] == '=');
 }
 
-/* Reads the option at argv[*i], and moves on to its value if that is the next argument. */
-static ep_status parse_option(const ep__command *command, int argc, char *const *argv, int *i,
-                              const char **given, ep_error *err)
+static bool repeats(const ep__option *option)
 {
-    const char *const word = argv[*i];
+    const size_t length = option->value ? strlen(option->value) : 0;
+    return length > 3 && strcmp(option->value + length - 3, "...") == 0;
+}
+
+/* Appends to a list that has room for every word of the command line. */
+static ep_status append(ep__values *list, const char *value, int room, ep_arena *arena,
+                        ep_error *err)
+{
+    if (!list->at) list->at = EP_NEW(arena, const char *, (uint64_t)room);
+    if (!list->at) return ep_fail_memory(err);
+    ((const char **)list->at)[list->n++] = value;
+    return EP_OK;
+}
+
+typedef struct parser {
+    const ep__command *command;
+    int argc;
+    char *const *argv;
+    int i; /* of the word being read */
+    ep_arena *arena;
+    ep__args *args;
+} parser;
+
+/* Reads the option at argv[i], and moves on to its value if that is the next argument. */
+static ep_status parse_option(parser *p, ep_error *err)
+{
+    const ep__command *command = p->command;
+    const char *const word = p->argv[p->i];
     uint32_t o = 0;
     while (o < command->n_options && !has_name(&command->options[o], word)) o++;
     if (o == command->n_options) return unknown_option(command, word, err);
 
     const ep__option *option = &command->options[o];
-    EP_FAIL_IF(given[o], err, EP_BAD_USAGE, "%s is given twice", option->name);
+    EP_FAIL_IF(p->args->given[o] && !repeats(option), err, EP_BAD_USAGE, "%s is given twice",
+               option->name);
     const char *value = strchr(word, '=');
     if (!option->value) {
         EP_FAIL_IF(value, err, EP_BAD_USAGE, "%s takes no value", option->name);
-        given[o] = "";
+        p->args->given[o] = "";
         return EP_OK;
     }
     if (value) {
         value++;
-    } else if (*i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0) {
-        value = argv[++*i];
+    } else if (p->i + 1 < p->argc && strncmp(p->argv[p->i + 1], "--", 2) != 0) {
+        value = p->argv[++p->i];
     }
     EP_FAIL_IF(!value || !*value, err, EP_BAD_USAGE, "%s needs a value: %s %s", option->name,
                option->name, option->value);
-    given[o] = value;
-    return EP_OK;
+    p->args->given[o] = value;
+    return repeats(option) ? append(&p->args->all[o], value, p->argc, p->arena, err) : EP_OK;
+}
+
+static ep_status check_operands(const ep__command *command, const ep__values *operands,
+                                ep_error *err)
+{
+    const char *help = command->name ? command->name : "";
+    const char *space = command->name ? " " : "";
+    EP_FAIL_IF(operands->n < command->min_operands, err, EP_BAD_USAGE,
+               "%s is missing; 'plan %s%s--help' says how", command->operand, help, space);
+    if (operands->n <= command->max_operands) return EP_OK;
+    const char *extra = operands->at[command->max_operands];
+    EP_FAIL_IF(command->max_operands == 0, err, EP_BAD_USAGE,
+               "'%s' is too much: 'plan %s' takes options only", extra, help);
+    return ep_fail(err, EP_BAD_USAGE, "'%s' is too much: %s %s", extra, command->operand,
+                   command->max_operands == 1 ? "is one at a time" : "is all there can be");
 }
 
 ep_status ep__options_parse(const ep__command *command, int argc, char *const *argv,
-                            const char *given[EP__MAX_OPTIONS], const char **model, ep_error *err)
+                            ep_arena *arena, ep__args *args, ep_error *err)
 {
     assert(command->n_options <= EP__MAX_OPTIONS);
-    *model = NULL;
+    parser p = {.command = command, .argc = argc, .argv = argv, .arena = arena, .args = args};
     bool options_ended = false;
-    for (int i = 0; i < argc; i++) {
-        const char *const word = argv[i];
+    for (; p.i < argc; p.i++) {
+        const char *const word = argv[p.i];
         if (!options_ended && strcmp(word, "--") == 0) {
             options_ended = true;
         } else if (!options_ended && word[0] == '-' && word[1]) {
-            EP_TRY(parse_option(command, argc, argv, &i, given, err));
+            EP_TRY(parse_option(&p, err));
         } else {
-            EP_FAIL_IF(*model, err, EP_BAD_USAGE, "one model at a time: there are '%s' and '%s'",
-                       *model, word);
-            *model = word;
+            EP_TRY(append(&args->operands, word, argc, arena, err));
         }
     }
-    EP_FAIL_IF(!*model, err, EP_BAD_USAGE, "no model is given; 'plan --help' says how");
-    return EP_OK;
+    return check_operands(command, &args->operands, err);
 }
 
 bool ep__options_help(int argc, char *const *argv)
@@ -105,8 +143,11 @@ static void describe_option(const ep__option *option, ep_text *out)
 
 void ep__options_describe(const ep__command *command, ep_text *out)
 {
-    ep_text_printf(out, "usage: plan %s%s[OPTIONS] MODEL.onnx\n\n%s\n\noptions:\n",
-                   command->name ? command->name : "", command->name ? " " : "", command->summary);
+    ep_text_printf(out, "usage: plan %s%s%s%s%s\n\n%s\n", command->name ? command->name : "",
+                   command->name ? " " : "", command->n_options ? "[OPTIONS]" : "",
+                   command->n_options && command->max_operands ? " " : "",
+                   command->max_operands ? command->operand : "", command->summary);
+    if (command->n_options) ep_text_printf(out, "\noptions:\n");
     for (uint32_t i = 0; i < command->n_options; i++) {
         describe_option(&command->options[i], out);
     }
@@ -123,6 +164,16 @@ ep_status ep__parse_integer(const char *option, const char *text, int64_t min, i
     }
     EP_FAIL_IF(!good || value < min || value > max, err, EP_BAD_USAGE,
                "%s is '%s', not a number from %" PRId64 " to %" PRId64, option, text, min, max);
+    *out = value;
+    return EP_OK;
+}
+
+ep_status ep__parse_number(const char *option, const char *text, double min, double max,
+                           double *out, ep_error *err)
+{
+    double value;
+    EP_FAIL_IF(!ep_number_parse(text, &value) || !(value >= min && value <= max), err, EP_BAD_USAGE,
+               "%s is '%s', not a number from %.12g to %.12g", option, text, min, max);
     *out = value;
     return EP_OK;
 }

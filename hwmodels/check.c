@@ -1,4 +1,5 @@
 /* What the schema cannot say: blocks that contradict each other. */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -57,48 +58,117 @@ static ep_status check_dla(const ep__reader *reader, const ep__yaml *root)
                    "dla.fp16_atomic_c x dla.fp16_atomic_k");
 }
 
+/* `what`, of that name, in place `index` of a list, has the name of the item `other`. */
+static ep_status fail_taken(const ep__reader *reader, const ep__yaml *root, const char *list,
+                            uint32_t index, uint32_t other, const char *what)
+{
+    const place item = place_of_item(reader, root, list, index);
+    const ep__path path = ep__path_key(&item.path, "name");
+    const ep__yaml *name = ep__yaml_get(item.map, "name");
+    const ep__yaml *first = ep__yaml_get(place_of_item(reader, root, list, other).map, "name");
+    if (first->line == 0) {
+        return ep__fail_value(reader, &path, name, "%s '%s' is there already, by %s", what,
+                              name->text, first->file);
+    }
+    return ep__fail_value(reader, &path, name, "%s '%s' is there already, at %.300s:%zu:%zu", what,
+                          name->text, first->file, first->line, first->column);
+}
+
 static ep_status check_rails(const ep__reader *reader, const ep__yaml *root)
 {
     const ep_machine *machine = reader->machine;
     for (uint32_t i = 0; i < machine->n_rails; i++) {
         for (uint32_t j = 0; j < i; j++) {
             if (strcmp(machine->rails[i].name, machine->rails[j].name) != 0) continue;
-            const place rail = place_of_item(reader, root, "rails", i);
-            const ep__path path = ep__path_key(&rail.path, "name");
-            return ep__fail_value(reader, &path, ep__yaml_get(rail.map, "name"),
-                                  "rail '%s' is there already, rails[%u]", machine->rails[i].name,
-                                  j);
+            return fail_taken(reader, root, "rails", i, j, "rail");
         }
     }
     return EP_OK;
 }
 
-bool ep__same_mode(const char *a, const char *b)
+/* ---- modes --------------------------------------------------------------------------------- */
+
+const char *ep__bare_mode(const char *name)
 {
     static const char prefix[] = "MODE_";
     const size_t length = sizeof prefix - 1;
-    if (strncasecmp(a, prefix, length) == 0) a += length;
-    if (strncasecmp(b, prefix, length) == 0) b += length;
-    return strcasecmp(a, b) == 0;
+    return strncasecmp(name, prefix, length) == 0 ? name + length : name;
 }
 
-static ep_status check_mode_bounds(const ep_machine *machine, const ep_mode *mode,
-                                   const place *block)
+bool ep__same_mode(const char *a, const char *b)
+{
+    return strcasecmp(ep__bare_mode(a), ep__bare_mode(b)) == 0;
+}
+
+void ep__mode_bounds(const ep_machine *machine, ep__mode_bound bounds[EP__MODE_BOUNDS])
 {
     const ep_gpu *gpu = &machine->gpu;
-    EP_TRY(at_most(block, "cpu_online", (double)mode->cpu_online, (double)machine->cpu.cores,
-                   "cpu.cores"));
-    EP_TRY(
-        at_most(block, "cpu_mhz", mode->cpu_mhz, machine->cpu.clock_mhz_max, "cpu.clock_mhz_max"));
-    EP_TRY(at_most(block, "gpu_tpcs", (double)mode->gpu_tpcs, (double)(gpu->sms / gpu->sms_per_tpc),
-                   "gpu.sms / gpu.sms_per_tpc"));
-    EP_TRY(at_most(block, "gpu_mhz", mode->gpu_mhz, gpu->clock_mhz_max, "gpu.clock_mhz_max"));
-    EP_TRY(at_most(block, "dla_cores", (double)mode->dla_cores, (double)machine->dla.cores,
-                   "dla.cores"));
-    EP_TRY(
-        at_most(block, "dla_mhz", mode->dla_mhz, machine->dla.clock_mhz_max, "dla.clock_mhz_max"));
-    return at_most(block, "dram_mhz", mode->dram_mhz, machine->dram.clock_mhz_max,
-                   "dram.clock_mhz_max");
+    const ep_dla *dla = &machine->dla;
+    const ep_cpu *cpu = &machine->cpu;
+    const ep__mode_bound all[EP__MODE_BOUNDS] = {
+        {"cpu_online", (double)cpu->cores, "cpu.cores", "cpu", {"cores"}},
+        {"cpu_mhz", cpu->clock_mhz_max, "cpu.clock_mhz_max", "cpu", {"clock_mhz_max"}},
+        {"gpu_tpcs",
+         (double)(gpu->sms / gpu->sms_per_tpc),
+         "gpu.sms / gpu.sms_per_tpc",
+         "gpu",
+         {"sms", "sms_per_tpc"}},
+        {"gpu_mhz", gpu->clock_mhz_max, "gpu.clock_mhz_max", "gpu", {"clock_mhz_max"}},
+        {"dla_cores", (double)dla->cores, "dla.cores", "dla", {"cores"}},
+        /* without cores there is no clock either */
+        {"dla_mhz", dla->clock_mhz_max, "dla.clock_mhz_max", "dla", {"clock_mhz_max", "cores"}},
+        {"dram_mhz", machine->dram.clock_mhz_max, "dram.clock_mhz_max", "dram", {"clock_mhz_max"}},
+    };
+    memcpy(bounds, all, sizeof all);
+}
+
+const ep__field *ep__mode_field(const char *key)
+{
+    const ep__field *modes = ep__find_field(ep__machine_block(), "modes", strlen("modes"));
+    const ep__field *field = ep__find_field(modes->block, key, strlen(key));
+    assert(field && (field->kind == EP__INTEGER || field->kind == EP__NUMBER));
+    return field;
+}
+
+static double get_number(const ep__field *field, const ep_mode *mode)
+{
+    const char *at = (const char *)mode + field->offset;
+    return field->kind == EP__INTEGER ? (double)*(const int64_t *)(const void *)at
+                                      : *(const double *)(const void *)at;
+}
+
+static void set_number(const ep__field *field, ep_mode *mode, double number)
+{
+    char *at = (char *)mode + field->offset;
+    if (field->kind == EP__INTEGER) {
+        *(int64_t *)(void *)at = (int64_t)number;
+    } else {
+        *(double *)(void *)at = number;
+    }
+}
+
+static bool is_set(const ep__yaml *map, const char *key)
+{
+    const ep__yaml *value = key ? ep__yaml_get(map, key) : NULL;
+    return value && value->line == 0;
+}
+
+void ep__clamp_modes(const ep_machine *machine, const ep__yaml *root)
+{
+    ep__mode_bound bounds[EP__MODE_BOUNDS];
+    ep__mode_bounds(machine, bounds);
+    ep_mode *modes = (ep_mode *)machine->modes; /* in the arena */
+    for (size_t i = 0; i < EP__MODE_BOUNDS; i++) {
+        const ep__mode_bound *bound = &bounds[i];
+        const ep__yaml *block = ep__yaml_get(root, bound->block);
+        if (!block || !(is_set(block, bound->keys[0]) || is_set(block, bound->keys[1]))) continue;
+        const ep__field *field = ep__mode_field(bound->key);
+        const ep__yaml *item = ep__yaml_get(root, "modes")->first;
+        for (uint32_t k = 0; k < machine->n_modes; k++, item = item->next) {
+            if (is_set(item, bound->key) || get_number(field, &modes[k]) <= bound->max) continue;
+            set_number(field, &modes[k], bound->max);
+        }
+    }
 }
 
 static ep_status check_mode(const ep__reader *reader, const ep__yaml *root, uint32_t index)
@@ -106,7 +176,12 @@ static ep_status check_mode(const ep__reader *reader, const ep__yaml *root, uint
     const ep_machine *machine = reader->machine;
     const ep_mode *mode = &machine->modes[index];
     const place block = place_of_item(reader, root, "modes", index);
-    EP_TRY(check_mode_bounds(machine, mode, &block));
+    ep__mode_bound bounds[EP__MODE_BOUNDS];
+    ep__mode_bounds(machine, bounds);
+    for (size_t i = 0; i < EP__MODE_BOUNDS; i++) {
+        const double value = get_number(ep__mode_field(bounds[i].key), mode);
+        EP_TRY(at_most(&block, bounds[i].key, value, bounds[i].max, bounds[i].from));
+    }
     if (mode->dla_cores > 0 && mode->dla_mhz == 0) {
         const ep__path path = ep__path_key(&block.path, "dla_mhz");
         return ep__fail_value(reader, &path, ep__yaml_get(block.map, "dla_mhz"),
@@ -116,9 +191,7 @@ static ep_status check_mode(const ep__reader *reader, const ep__yaml *root, uint
     for (uint32_t i = 0; i < index; i++) {
         const ep_mode *other = &machine->modes[i];
         if (ep__same_mode(other->name, mode->name)) {
-            const ep__path path = ep__path_key(&block.path, "name");
-            return ep__fail_value(reader, &path, ep__yaml_get(block.map, "name"),
-                                  "mode '%s' is there already, modes[%u]", mode->name, i);
+            return fail_taken(reader, root, "modes", index, i, "mode");
         }
         if (other->is_default && mode->is_default) {
             const ep__path path = ep__path_key(&block.path, "default");

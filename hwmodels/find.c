@@ -59,38 +59,61 @@ static ep_status find_file(const char *name, const char *search_path, const char
     return status;
 }
 
-bool ep__find_parent(const char *name, const char *file, const ep__folders *folders, ep_text *path,
+/* As find_in_folders, among texts. */
+static bool find_text(const ep__files *files, const char *name, ep_text *path, ep_text *looked)
+{
+    const size_t length = strlen(name);
+    for (uint32_t i = 0; i < files->n_texts; i++) {
+        const char *at = files->texts[i].path;
+        if (strncmp(at, name, length) != 0) continue;
+        if (at[length] && strcmp(at + length, ".yaml") != 0) continue;
+        ep_text_append(path, at, strlen(at));
+        return !path->failed;
+    }
+    ep_text_printf(looked, "memory");
+    return false;
+}
+
+bool ep__find_parent(const char *name, const char *file, const ep__files *files, ep_text *path,
                      ep_text *looked)
 {
+    if (files->n_texts > 0) return find_text(files, name, path, looked);
     if (name[0] == '/') return find_in_folder("", 0, name + 1, path);
     const char *slash = strrchr(file, '/');
     const char *folder = slash ? file : ".";
     const size_t length = slash ? (size_t)(slash - file) : 1;
     if (find_in_folder(folder, length, name, path)) return true;
     ep_text_printf(looked, "%.*s", (int)length, folder);
-    return find_in_folders(folders->search_path, name, path, looked) ||
-           find_in_folders(folders->installed, name, path, looked);
+    return find_in_folders(files->search_path, name, path, looked) ||
+           find_in_folders(files->installed, name, path, looked);
 }
 
-static ep_status load_file(const char *path, const ep__folders *folders, ep_machine **out,
-                           ep_error *err)
+ep_status ep__files_read(const ep__files *files, const char *path, ep_arena *arena, ep__yaml **root,
+                         ep_error *err)
 {
+    for (uint32_t i = 0; i < files->n_texts; i++) {
+        const ep_machine_text *text = &files->texts[i];
+        if (strcmp(text->path, path) != 0) continue;
+        return ep__yaml_parse(text->text, text->size, path, arena, root, err);
+    }
+    EP_FAIL_IF(files->n_texts > 0, err, EP_BAD_FILE, "%s: no such text in memory", path);
     ep_map map;
     EP_TRY(ep_map_open(path, &map, err));
     const ep_status status =
-        ep__machine_read((const char *)map.data, map.size, path, folders, out, err);
+        ep__yaml_parse((const char *)map.data, map.size, path, arena, root, err);
     ep_map_close(&map);
     return status;
 }
 
-ep_status ep_machine_load(const char *name, const char *search_path, const char *installed,
-                          ep_machine **out, ep_error *err)
+ep_status ep_machine_load(const char *name, const ep_machine_options *options, ep_machine **out,
+                          ep_error *err)
 {
     *out = NULL;
+    const ep__files files = {.search_path = options->search_path, .installed = options->installed};
     ep_text path = {0};
-    ep_status status = find_file(name, search_path, installed, &path, err);
+    ep_status status = find_file(name, options->search_path, options->installed, &path, err);
     if (status == EP_OK) {
-        status = load_file(ep_text_cstr(&path), &(ep__folders){search_path, installed}, out, err);
+        status = ep__machine_read(ep_text_cstr(&path), &files, options, out, err);
     }
     ep_text_free(&path);
     return status;

@@ -140,6 +140,17 @@ typedef struct ep_mode {
     double dram_mhz;
 } ep_mode;
 
+/* Figures that a maker prints, and the clocks for which they hold. */
+typedef struct ep_advertised {
+    const char *mode; /* with its clocks and units; NULL: all units at their highest clocks */
+    double gpu_clock_mhz, dla_clock_mhz, dram_clock_mhz; /* 0: that of the mode */
+    /* 1e12 operations a second, 1e9 bytes a second; 0: not advertised */
+    double gpu_int8_dense_tops, gpu_int8_sparse_tops, gpu_fp16_dense_tflops, gpu_fp32_tflops;
+    double dla_int8_dense_tops, dla_int8_sparse_tops; /* of all cores */
+    double int8_sparse_tops;                          /* GPU and DLA */
+    double dram_gbps;
+} ep_advertised;
+
 typedef struct ep_machine {
     ep_arena *arena;
     const char *path;  /* of the file */
@@ -152,22 +163,49 @@ typedef struct ep_machine {
     ep_cpu cpu;
     uint32_t n_rails;
     const ep_rail *rails;
+    const char *rails_total; /* what the board's monitor calls their sum, "VDD_IN"; or NULL */
     ep_energy energy;
     uint32_t n_modes;
     const ep_mode *modes; /* as in the file */
+    uint32_t n_advertised;
+    const ep_advertised *advertised;
+    const char *overrides; /* what was set, "gpu.clock_mhz=900, dla.count=1"; NULL: nothing */
 } ep_machine;
 
+/* Where models are looked for by name, and what is changed about them. Zero-initialise. */
+typedef struct ep_machine_options {
+    const char *search_path, *installed; /* colon-separated folders, or NULL */
+    uint32_t n_sets;
+    const char *const *sets; /* "KEY=VALUE": keys of the schema ("gpu.sms=8", of a list item
+                                "modes.30W.gpu_mhz=500", "rails.VDD_CPU_CV.idle_w=0.5"), or, for all
+                                modes not so set, those of the operating point:
+                                "gpu.clock_mhz=900" */
+    const char *mode_file;   /* adds the power modes of this file, or replaces those of the same
+                                names; its default, if it has one, holds. NULL: none */
+} ep_machine_options;
+
 /* Loads `name` and what it inherits. With a slash it is a path; otherwise it is looked up, with and
- * without ".yaml", in the colon-separated folders of `search_path` (NULL: none), then in
- * `installed` (NULL: none). Errors: EP_BAD_FILE (with where it was looked for), EP_BAD_HARDWARE
- * with `file:line:column: key: ...` naming the value and the allowed range. `*out` is the caller's.
- */
-ep_status ep_machine_load(const char *name, const char *search_path, const char *installed,
-                          ep_machine **out, ep_error *err);
+ * without ".yaml", in the folders of `search_path`, then of `installed`. Errors: EP_BAD_FILE (with
+ * where it was looked for), EP_BAD_HARDWARE with `file:line:column: key: ...` naming the value and
+ * the allowed range, EP_BAD_USAGE for a set that is wrong. `*out` is the caller's. */
+ep_status ep_machine_load(const char *name, const ep_machine_options *options, ep_machine **out,
+                          ep_error *err);
 /* The same from text in memory, which cannot inherit; `path` is for messages. For tests and
  * fuzzers. */
 ep_status ep_machine_parse(const char *text, size_t size, const char *path, ep_machine **out,
                            ep_error *err);
+
+/* A file in memory; it is found by its path, which messages name too. */
+typedef struct ep_machine_text {
+    const char *path, *text;
+    size_t size;
+} ep_machine_text;
+
+/* As ep_machine_load, but reads no file: `texts` are the model and, behind it, what it may inherit
+ * and the mode file. `n` > 0. For tests and fuzzers. */
+ep_status ep_machine_parse_texts(const ep_machine_text *texts, uint32_t n,
+                                 const ep_machine_options *options, ep_machine **out,
+                                 ep_error *err);
 void ep_machine_free(ep_machine *machine); /* accepts NULL */
 
 /* The mode of that name, with or without MODE_, upper or lower case; NULL: the default mode.
@@ -194,8 +232,95 @@ typedef struct ep_point {
 
 ep_point ep_point_of(const ep_machine *machine, const ep_mode *mode);
 
+/* ---- derived figures ----------------------------------------------------------------------- */
+
+typedef enum ep_math { EP_MATH_INT8, EP_MATH_FP16, EP_MATH_TF32, EP_MATH_FP32 } ep_math;
+enum { EP_MATH_COUNT = EP_MATH_FP32 + 1 };
+
+const char *ep_math_name(uint32_t math); /* "int8"; NULL past the last */
+
+/* What a device computes at most, 1e12 operations a second; a multiply-accumulate is two. */
+typedef struct ep_peak {
+    double dense;  /* 0: it has no such math */
+    double sparse; /* with 2:4 sparse weights; as dense where those gain nothing */
+    double ridge;  /* operations a byte of DRAM: below, memory limits dense math first */
+} ep_peak;
+
+typedef struct ep_figures {
+    ep_peak gpu[EP_MATH_COUNT];      /* INT8, FP16, TF32 on tensor cores where there are some */
+    ep_peak dla_core[EP_MATH_COUNT]; /* of one core, alone; zero without a DLA */
+    ep_peak dla[EP_MATH_COUNT];      /* of all powered cores at once */
+    double dram_peak_gbps;           /* what streams reach of it: ep_point.dram_gbps */
+} ep_figures;
+
+ep_figures ep_figures_of(const ep_point *point);
+
+/* All units at their highest clocks; no mode of the machine, and without a name. */
+ep_mode ep_machine_highest(const ep_machine *machine);
+
+/* An advertised figure beside the derived one. */
+typedef struct ep_claim {
+    const char *figure; /* its key: "gpu_int8_sparse_tops" */
+    const char *mode;   /* NULL: the machine's highest clocks */
+    double advertised, derived;
+    double error_pct; /* of the derived one */
+} ep_claim;
+
+/* Derived and advertised differ by 5 % at most. */
+bool ep_claim_holds(const ep_claim *claim);
+
+/* All figures that the machine's file says are advertised, in its order, taken from `arena`.
+ * EP_BAD_HARDWARE when one is of a mode that there is not. */
+ep_status ep_machine_claims(const ep_machine *machine, ep_arena *arena, const ep_claim **out,
+                            uint32_t *n, ep_error *err);
+
+/* ---- many machines ------------------------------------------------------------------------- */
+
+typedef struct ep_catalog_entry {
+    const char *name;    /* as --hw takes it */
+    const char *path;    /* where it was found */
+    const char *same_as; /* the file has nothing of its own but that it inherits this; or NULL */
+    ep_machine *machine; /* NULL: cannot be loaded */
+    const char *error;   /* the line that says why; NULL when it can */
+} ep_catalog_entry;
+
+/* The machines that can be given by name. Opaque but for what it lists. */
+typedef struct ep_catalog {
+    ep_arena *arena;
+    uint32_t n;
+    ep_catalog_entry *entries; /* by name */
+} ep_catalog;
+
+/* Loads every NAME.yaml in the folders of the options; one that an earlier folder hides is not
+ * listed, nor is what stands in folders of folders (parts). `*out` is the caller's. */
+ep_status ep_catalog_load(const ep_machine_options *options, ep_catalog **out, ep_error *err);
+void ep_catalog_free(ep_catalog *catalog); /* accepts NULL */
+
+/* A key whose value differs. */
+typedef struct ep_difference {
+    const char *key;   /* "gpu.sms", "modes.30W.gpu_mhz"; "modes.40W": the whole item */
+    const char *a, *b; /* values as the file has them; NULL: not there */
+} ep_difference;
+
+/* What differs between two machines, names of files and prose aside, in the order of the schema;
+ * rails and modes are matched by name. Taken from `arena`. */
+ep_status ep_machine_diff(const ep_machine *a, const ep_machine *b, ep_arena *arena,
+                          const ep_difference **out, uint32_t *n, ep_error *err);
+
+/* ---- files --------------------------------------------------------------------------------- */
+
 /* The schema, one line a key ("gpu.sms  integer 1..256  streaming multiprocessors"), for the docs.
  * `*text` is the caller's, to be freed with ep_text_free. */
 void ep_machine_schema(ep_text *text);
+/* The same as JSON Schema, for editors. A file with `inherit`, and a part, which has no `title`,
+ * may lack what others must have. */
+void ep_machine_json_schema(ep_text *text);
+
+/* Reads the power modes of an nvpmodel.conf and appends them as the `modes:` of a hardware model.
+ * Clocks that the file leaves open (-1, 0 or no line) are the highest of `machine`; a note says
+ * which. `path` is for messages and the source. Errors: EP_BAD_HARDWARE with
+ * `file:line:column: ...`. */
+ep_status ep_nvpmodel_modes(const char *text, size_t size, const char *path,
+                            const ep_machine *machine, ep_text *out, ep_error *err);
 
 #endif

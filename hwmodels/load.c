@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "hwmodels/reader.h"
@@ -10,9 +11,8 @@ static ep_status fail_missing(const ep__reader *reader, const ep__path *prefix,
     /* where the block begins: its key, when it has one */
     const size_t line = map->key ? map->key_line : map->line;
     const size_t column = map->key ? map->key_column : map->column;
-    return ep_fail_at(reader->err, EP_BAD_HARDWARE, map->file, line, column,
-                      "%s: missing; wants %s%s%s", path.text, ep__kind_words(field->kind),
-                      bounds.text[0] ? " " : "", bounds.text);
+    return ep__fail_at(reader->err, map->file, line, column, "%s: missing; wants %s%s%s", path.text,
+                       ep__kind_words(field->kind), bounds.text[0] ? " " : "", bounds.text);
 }
 
 /* The key of the block that a misspelt one was meant to be, or NULL. */
@@ -36,19 +36,28 @@ static ep_status fail_unknown(const ep__reader *reader, const ep__path *prefix,
     const char *dot = prefix->text[0] ? "." : "";
     const char *suggestion = suggest(block, value->key);
     if (suggestion) {
-        return ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->key_line,
-                          value->key_column, "%s%s%.40s: unknown key; did you mean '%s'?",
-                          prefix->text, dot, value->key, suggestion);
+        return ep__fail_at(reader->err, value->file, value->key_line, value->key_column,
+                           "%s%s%.40s: unknown key; did you mean '%s'?", prefix->text, dot,
+                           value->key, suggestion);
     }
     ep_text keys = {0};
     for (uint32_t i = 0; i < block->n_fields; i++) {
         ep_text_printf(&keys, "%s%s", i ? ", " : "", block->fields[i].key);
     }
-    const ep_status status = ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->key_line,
-                                        value->key_column, "%s%s%.40s: unknown key; allowed: %s",
-                                        prefix->text, dot, value->key, ep_text_cstr(&keys));
+    const ep_status status = ep__fail_at(reader->err, value->file, value->key_line,
+                                         value->key_column, "%s%s%.40s: unknown key; allowed: %s",
+                                         prefix->text, dot, value->key, ep_text_cstr(&keys));
     ep_text_free(&keys);
     return status;
+}
+
+const ep__field *ep__find_field(const ep__block *block, const char *key, size_t length)
+{
+    for (uint32_t i = 0; i < block->n_fields; i++) {
+        const char *other = block->fields[i].key;
+        if (strncmp(other, key, length) == 0 && other[length] == '\0') return &block->fields[i];
+    }
+    return NULL;
 }
 
 /* Sorts the values of a map by the block's fields. Every key must be known and new, so a map of any
@@ -57,22 +66,19 @@ static ep_status match_keys(const ep__reader *reader, const ep__path *prefix,
                             const ep__block *block, const ep__yaml *map, const ep__yaml **values)
 {
     for (const ep__yaml *value = map->first; value; value = value->next) {
-        uint32_t i = 0;
-        while (i < block->n_fields && strcmp(block->fields[i].key, value->key) != 0) i++;
-        if (i == block->n_fields) return fail_unknown(reader, prefix, block, value);
+        const ep__field *field = ep__find_field(block, value->key, strlen(value->key));
+        if (!field) return fail_unknown(reader, prefix, block, value);
+        const ptrdiff_t i = field - block->fields;
         if (values[i]) {
             const ep__path path = ep__path_key(prefix, value->key);
-            return ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->key_line,
-                              value->key_column, "%s: given twice, first in line %zu", path.text,
-                              values[i]->key_line);
+            return ep__fail_at(reader->err, value->file, value->key_line, value->key_column,
+                               "%s: given twice, first in line %zu", path.text,
+                               values[i]->key_line);
         }
         values[i] = value;
     }
     return EP_OK;
 }
-
-static ep_status read_block(const ep__reader *reader, const ep__path *path, const ep__block *block,
-                            const ep__yaml *map, void *base);
 
 static ep_status read_list(const ep__reader *reader, const ep__path *path, const ep__field *field,
                            const ep__yaml *list, void *base)
@@ -87,7 +93,7 @@ static ep_status read_list(const ep__reader *reader, const ep__path *path, const
     uint32_t i = 0;
     for (const ep__yaml *item = list->first; item; item = item->next, i++) {
         const ep__path item_path = ep__path_item(path, i);
-        EP_TRY(read_block(reader, &item_path, block, item, items + i * block->size));
+        EP_TRY(ep__read_block(reader, &item_path, block, item, items + i * block->size));
     }
     memcpy((char *)base + field->count_offset, &list->n, sizeof list->n);
     memcpy((char *)base + field->offset, &items, sizeof items);
@@ -100,14 +106,14 @@ static ep_status read_field(const ep__reader *reader, const ep__path *prefix,
     const ep__path path = ep__path_key(prefix, field->key);
     void *out = (char *)base + field->offset;
     switch (field->kind) {
-    case EP__BLOCK: return read_block(reader, &path, field->block, value, out);
+    case EP__BLOCK: return ep__read_block(reader, &path, field->block, value, out);
     case EP__LIST: return read_list(reader, &path, field, value, base);
     default: return ep__read_value(reader, &path, field, value, out);
     }
 }
 
-static ep_status read_block(const ep__reader *reader, const ep__path *path, const ep__block *block,
-                            const ep__yaml *map, void *base)
+ep_status ep__read_block(const ep__reader *reader, const ep__path *path, const ep__block *block,
+                         const ep__yaml *map, void *base)
 {
     if (map->kind != EP__YAML_MAP) {
         return ep__fail_value(reader, path, map, "wants mapping (key: value), is %s",
@@ -137,27 +143,57 @@ static char *name_of(const char *path, ep_arena *arena)
     return ep_arena_string(arena, name, length);
 }
 
-static ep_status parse_into(ep_machine *machine, const char *text, size_t size, const char *path,
-                            const ep__folders *folders, ep_error *err)
+/* What the files say and what is set, in one tree. */
+static ep_status read_tree(const ep__reader *reader, const ep__files *files,
+                           const ep_machine_options *options, const ep__sets *sets, ep__yaml **root)
 {
+    const ep_machine *machine = reader->machine;
+    EP_TRY(ep__files_read(files, machine->path, machine->arena, root, reader->err));
+    EP_TRY(ep__inherit(*root, files, machine->arena, reader->err));
+    if (options->mode_file) EP_TRY(ep__add_modes(reader, *root, files, options->mode_file));
+    EP_TRY(ep__sets_put(reader, sets, EP__ALL_BUT_LIMITS, *root));
+    EP_TRY(ep__select_limits(*root, reader->err));
+    return ep__sets_put(reader, sets, EP__LIMITS, *root);
+}
+
+/* The sets as given, joined. */
+static ep_status join_sets(const ep_machine_options *options, ep_arena *arena, const char **out,
+                           ep_error *err)
+{
+    ep_text text = {0};
+    for (uint32_t i = 0; i < options->n_sets; i++) {
+        ep_text_printf(&text, "%s%s", i ? ", " : "", options->sets[i]);
+    }
+    if (text.data) *out = ep_arena_string(arena, text.data, text.length);
+    const bool failed = text.failed || (options->n_sets > 0 && !*out);
+    ep_text_free(&text);
+    return failed ? ep_fail_memory(err) : EP_OK;
+}
+
+static ep_status read_machine(const ep__reader *reader, const char *path, const ep__files *files,
+                              const ep_machine_options *options)
+{
+    ep_machine *machine = reader->machine;
     machine->path = ep_arena_string(machine->arena, path, strlen(path));
     machine->name = name_of(path, machine->arena);
-    if (!machine->path || !machine->name) return ep_fail_memory(err);
+    if (!machine->path || !machine->name) return ep_fail_memory(reader->err);
+    ep__sets sets;
+    EP_TRY(ep__sets_parse(options, machine->arena, &sets, reader->err));
+    EP_TRY(join_sets(options, machine->arena, &machine->overrides, reader->err));
     ep__yaml *root;
-    EP_TRY(ep__yaml_parse(text, size, machine->path, machine->arena, &root, err));
-    EP_TRY(ep__inherit(root, folders, machine->arena, err));
-    EP_TRY(ep__select_limits(root, err));
-    const ep__reader reader = {.machine = machine, .err = err};
-    EP_TRY(read_block(&reader, &(ep__path){""}, ep__machine_block(), root, machine));
+    EP_TRY(read_tree(reader, files, options, &sets, &root));
+    EP_TRY(ep__read_block(reader, &(ep__path){""}, ep__machine_block(), root, machine));
     if (machine->dla.cores == 0) {
         machine->dla = (ep_dla){0};
         machine->dla_software = NULL;
     }
-    return ep__check_machine(&reader, root);
+    ep__clamp_modes(machine, root);
+    EP_TRY(ep__check_machine(reader, root));
+    return ep__sets_apply_point(reader, &sets, root);
 }
 
-ep_status ep__machine_read(const char *text, size_t size, const char *path,
-                           const ep__folders *folders, ep_machine **out, ep_error *err)
+static ep_status new_machine(const char *path, const ep__files *files,
+                             const ep_machine_options *options, ep_machine **out, ep_error *err)
 {
     *out = NULL;
     ep_arena *arena = ep_arena_new();
@@ -167,7 +203,8 @@ ep_status ep__machine_read(const char *text, size_t size, const char *path,
         return ep_fail_memory(err);
     }
     machine->arena = arena;
-    const ep_status status = parse_into(machine, text, size, path, folders, err);
+    const ep__reader reader = {.machine = machine, .err = err};
+    const ep_status status = read_machine(&reader, path, files, options);
     if (status != EP_OK) {
         ep_machine_free(machine);
         return status;
@@ -176,10 +213,40 @@ ep_status ep__machine_read(const char *text, size_t size, const char *path,
     return EP_OK;
 }
 
+ep_status ep__machine_read(const char *path, const ep__files *files,
+                           const ep_machine_options *options, ep_machine **out, ep_error *err)
+{
+    ep_error what = {0};
+    ep_status status = new_machine(path, files, options, out, &what);
+    if (status == EP_BAD_HARDWARE && options->n_sets > 0) {
+        /* When the file is fine by itself, a value in it contradicts one that was set. */
+        ep_machine_options alone = *options;
+        alone.n_sets = 0;
+        ep_machine *machine;
+        if (new_machine(path, files, &alone, &machine, NULL) == EP_OK) {
+            what.status = EP_BAD_USAGE;
+            status = ep_fail_context(&what, "--set %.200s%s: ", options->sets[0],
+                                     options->n_sets > 1 ? " and others" : "");
+            ep_machine_free(machine);
+        }
+    }
+    if (status != EP_OK && err) *err = what;
+    return status;
+}
+
+ep_status ep_machine_parse_texts(const ep_machine_text *texts, uint32_t n,
+                                 const ep_machine_options *options, ep_machine **out, ep_error *err)
+{
+    assert(n > 0);
+    const ep__files files = {.n_texts = n, .texts = texts};
+    return ep__machine_read(texts[0].path, &files, options, out, err);
+}
+
 ep_status ep_machine_parse(const char *text, size_t size, const char *path, ep_machine **out,
                            ep_error *err)
 {
-    return ep__machine_read(text, size, path, NULL, out, err);
+    const ep_machine_text model = {.path = path, .text = text, .size = size};
+    return ep_machine_parse_texts(&model, 1, &(ep_machine_options){0}, out, err);
 }
 
 void ep_machine_free(ep_machine *machine)

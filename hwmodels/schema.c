@@ -24,11 +24,11 @@
         .key = #m, .kind = EP__BLOCK, .presence = EP__##when, .offset = AT(T, m, type),            \
         .block = (rows), .doc = (text)                                                             \
     }
-#define LIST(T, m, count, type, high, rows, text)                                                  \
+#define LIST(T, m, count, type, when, high, rows, text)                                            \
     {                                                                                              \
-        .key = #m, .kind = EP__LIST, .presence = EP__REQUIRED, .min = 1, .max = (high),            \
-        .offset = AT(T, m, const type *), .count_offset = AT(T, count, uint32_t), .block = (rows), \
-        .doc = (text)                                                                              \
+        .key = #m, .kind = EP__LIST, .presence = EP__##when, .max = (high),                        \
+        .min = EP__##when == EP__REQUIRED, .offset = AT(T, m, const type *),                       \
+        .count_offset = AT(T, count, uint32_t), .block = (rows), .doc = (text)                     \
     }
 #define SOURCE(when)                                                                               \
     {                                                                                              \
@@ -240,6 +240,20 @@ static const ep__field mode_rows[] = {
 };
 TABLE(mode_block, ep_mode, mode_rows);
 
+static const ep__field advertised_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_advertised, mode, OPTIONAL,
+         "the mode in which they hold; without: all units at their highest clocks"),
+    NUMBER(ep_advertised, gpu_clock_mhz, OPTIONAL, 1, MHZ_MAX, "for which they hold"),
+    NUMBER(ep_advertised, dla_clock_mhz, OPTIONAL, 1, MHZ_MAX, "for which they hold"),
+    NUMBER(ep_advertised, dram_clock_mhz, OPTIONAL, 1, MHZ_MAX, "for which they hold"),
+#define X(m, derived, text) NUMBER(ep_advertised, m, OPTIONAL, 1e-3, 1e9, text),
+    EP__ADVERTISED_MAP(X)
+#undef X
+};
+TABLE(advertised_block, ep_advertised, advertised_rows);
+
 static const ep__field machine_rows[] = {
     {.key = "inherit",
      .kind = EP__PARENTS,
@@ -254,11 +268,14 @@ static const ep__field machine_rows[] = {
          "software that runs the DLA: names the set of dla.limits that holds"),
     BLOCK(ep_machine, dram, ep_dram, REQUIRED, &dram_block, "the memory that all share"),
     BLOCK(ep_machine, cpu, ep_cpu, REQUIRED, &cpu_block, "the CPU"),
-    LIST(ep_machine, rails, n_rails, ep_rail, 16, &rail_block,
+    LIST(ep_machine, rails, n_rails, ep_rail, REQUIRED, 16, &rail_block,
          "power rails; their sum is the module"),
+    TEXT(ep_machine, rails_total, OPTIONAL, "what the board's monitor calls the sum of the rails"),
     BLOCK(ep_machine, energy, ep_energy, REQUIRED, &energy_block,
           "switching energy, at the last voltage of the curves"),
-    LIST(ep_machine, modes, n_modes, ep_mode, 32, &mode_block, "power modes"),
+    LIST(ep_machine, modes, n_modes, ep_mode, REQUIRED, 32, &mode_block, "power modes"),
+    LIST(ep_machine, advertised, n_advertised, ep_advertised, OPTIONAL, 16, &advertised_block,
+         "figures that the maker prints, to check the others against: 'plan hw check'"),
 };
 TABLE(machine_block, ep_machine, machine_rows);
 
@@ -280,14 +297,14 @@ const char *ep__kind_words(ep__kind kind)
     return words[kind];
 }
 
-/* A number of bytes in the largest unit that divides it. */
-static void print_bytes(char *out, size_t size, double bytes)
+ep__words ep__bytes_words(uint64_t bytes)
 {
     static const char *const units[] = {"", " KiB", " MiB", " GiB"};
-    uint64_t n = (uint64_t)bytes;
     unsigned unit = 0;
-    for (; unit < 3 && n > 0 && n % 1024 == 0; unit++) n /= 1024;
-    (void)snprintf(out, size, "%llu%s", (unsigned long long)n, units[unit]);
+    for (; unit < 3 && bytes > 0 && bytes % 1024 == 0; unit++) bytes /= 1024;
+    ep__words words;
+    (void)snprintf(words.text, sizeof words.text, "%llu%s", (unsigned long long)bytes, units[unit]);
+    return words;
 }
 
 ep__words ep__bounds_words(const ep__field *field)
@@ -302,13 +319,11 @@ ep__words ep__bounds_words(const ep__field *field)
     case EP__CURVE:
         (void)snprintf(words.text, sizeof words.text, "%.12g..%.12g V", field->min, field->max);
         break;
-    case EP__BYTES: {
-        char low[24], high[24];
-        print_bytes(low, sizeof low, field->min);
-        print_bytes(high, sizeof high, field->max);
-        (void)snprintf(words.text, sizeof words.text, "%s..%s", low, high);
+    case EP__BYTES:
+        (void)snprintf(words.text, sizeof words.text, "%.30s..%.30s",
+                       ep__bytes_words((uint64_t)field->min).text,
+                       ep__bytes_words((uint64_t)field->max).text);
         break;
-    }
     case EP__TEXT:
         (void)snprintf(words.text, sizeof words.text, "%.12g..%.12g bytes", field->min, field->max);
         break;

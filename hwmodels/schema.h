@@ -51,6 +51,20 @@ typedef struct ep__block {
 
 #define EP__MAX_FIELDS 40
 
+/* Advertised figures: key, the derived one (of ep_figures `f`), a line for the reader. */
+/* clang-format off */
+#define EP__ADVERTISED_MAP(X)                                                                      \
+    X(gpu_int8_dense_tops, f->gpu[EP_MATH_INT8].dense, "GPU, INT8, 10^12 operations a second")     \
+    X(gpu_int8_sparse_tops, f->gpu[EP_MATH_INT8].sparse, "the same with 2:4 sparse weights")       \
+    X(gpu_fp16_dense_tflops, f->gpu[EP_MATH_FP16].dense, "GPU, FP16")                              \
+    X(gpu_fp32_tflops, f->gpu[EP_MATH_FP32].dense, "GPU, FP32, no tensor core")                    \
+    X(dla_int8_dense_tops, f->dla[EP_MATH_INT8].dense, "all DLA cores, INT8")                      \
+    X(dla_int8_sparse_tops, f->dla[EP_MATH_INT8].sparse, "the same with 2:4 sparse weights")       \
+    X(int8_sparse_tops, f->gpu[EP_MATH_INT8].sparse + f->dla[EP_MATH_INT8].sparse,                 \
+      "GPU and DLA together, 2:4 sparse weights")                                                  \
+    X(dram_gbps, f->dram_peak_gbps, "peak of the memory, GB/s")
+/* clang-format on */
+
 /* The whole file: an ep_machine. */
 const ep__block *ep__machine_block(void);
 
@@ -60,5 +74,7 @@ typedef struct ep__words {
 } ep__words;
 const char *ep__kind_words(ep__kind kind);
 ep__words ep__bounds_words(const ep__field *field);
+/* A number of bytes in the largest unit that divides it: "4 MiB". */
+ep__words ep__bytes_words(uint64_t bytes);
 
 #endif

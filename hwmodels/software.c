@@ -8,7 +8,7 @@
 
 static ep_status fail_at_value(const ep__yaml *value, const char *what, ep_error *err)
 {
-    return ep_fail_at(err, EP_BAD_HARDWARE, value->file, value->line, value->column, "%s", what);
+    return ep__fail_at(err, value->file, value->line, value->column, "%s", what);
 }
 
 /* `name` is the value that names the set, `where` its path. */
@@ -50,9 +50,8 @@ static const ep__yaml *take_like(ep__yaml *set)
 
 ep_status ep__select_limits(ep__yaml *root, ep_error *err)
 {
-    const ep__yaml *dla = root->kind == EP__YAML_MAP ? ep__yaml_get(root, "dla") : NULL;
-    ep__yaml *sets = dla && dla->kind == EP__YAML_MAP ? dla->first : NULL;
-    while (sets && strcmp(sets->key, "limits") != 0) sets = sets->next;
+    ep__yaml *dla = root->kind == EP__YAML_MAP ? ep__yaml_find(root, "dla") : NULL;
+    ep__yaml *sets = dla && dla->kind == EP__YAML_MAP ? ep__yaml_find(dla, "limits") : NULL;
     if (!sets || sets->kind != EP__YAML_MAP) return EP_OK; /* the schema has the words */
     const ep__yaml *software = ep__yaml_get(root, "dla_software");
     if (!software) {

@@ -30,8 +30,8 @@ ep_status ep__fail_value(const ep__reader *reader, const ep__path *path, const e
     va_start(args, format);
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return ep_fail_at(reader->err, EP_BAD_HARDWARE, value->file, value->line, value->column,
-                      "%s%s%s", path->text, path->text[0] ? ": " : "", what);
+    return ep__fail_at(reader->err, value->file, value->line, value->column, "%s%s%s", path->text,
+                       path->text[0] ? ": " : "", what);
 }
 
 ep__words ep__value_words(const ep__yaml *value)
@@ -75,26 +75,6 @@ static const char *skip_digits(const char *text)
     return n == 0 || (n > 1 && text[0] == '0') ? NULL : text + n;
 }
 
-/* -?digits[.digits][e[+-]digits] and nothing else: no hex, no infinity, no blanks. */
-static bool is_number(const char *text)
-{
-    const char *at = skip_digits(text + (*text == '-'));
-    if (!at) return false;
-    if (*at == '.') {
-        const size_t n = strspn(at + 1, "0123456789");
-        if (n == 0) return false;
-        at += 1 + n;
-    }
-    if (*at == 'e' || *at == 'E') {
-        at++;
-        at += *at == '+' || *at == '-';
-        const size_t n = strspn(at, "0123456789");
-        if (n == 0) return false;
-        at += n;
-    }
-    return *at == '\0';
-}
-
 static bool is_plain(const ep__yaml *value)
 {
     return value->kind == EP__YAML_SCALAR && !value->quoted;
@@ -103,8 +83,10 @@ static bool is_plain(const ep__yaml *value)
 static ep_status read_number(const ep__reader *reader, const ep__path *path, const ep__field *field,
                              const ep__yaml *value, double *out)
 {
-    if (!is_plain(value) || !is_number(value->text)) return fail_kind(reader, path, field, value);
-    const double number = strtod(value->text, NULL);
+    double number;
+    if (!is_plain(value) || !ep_number_parse(value->text, &number)) {
+        return fail_kind(reader, path, field, value);
+    }
     if (!(number >= field->min && number <= field->max)) { /* infinity too */
         return fail_bounds(reader, path, field, value);
     }

@@ -1,6 +1,7 @@
 #include "hwmodels/yaml_tree.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -15,15 +16,35 @@ typedef struct parse {
     const char *text;
     size_t size;
     const char *file;
+    bool is_set; /* it is no file: positions mean nothing */
     ep_arena *arena;
     uint32_t values;
     ep_error *err;
 } parse;
 
+ep_status ep__fail_at(ep_error *err, const char *file, size_t line, size_t column,
+                      const char *format, ...)
+{
+    char what[900];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (line == 0) return ep_fail(err, EP_BAD_USAGE, "%s: %s", file, what);
+    return ep_fail_at(err, EP_BAD_HARDWARE, file, line, column, "%s", what);
+}
+
+/* `line` and `column` are 0-based. */
+static ep_status fail_in(const parse *p, size_t line, size_t column, const char *what,
+                         const char *more)
+{
+    return ep__fail_at(p->err, p->file, p->is_set ? 0 : line + 1, column + 1, "%s%s", what, more);
+}
+
 static ep_status fail_here(parse *p, const char *what)
 {
     const yaml_mark_t mark = p->event.start_mark;
-    return ep_fail_at(p->err, EP_BAD_HARDWARE, p->file, mark.line + 1, mark.column + 1, "%s", what);
+    return fail_in(p, mark.line, mark.column, what, "");
 }
 
 /* True when the first thing on a line (0-based) that is not a space is a tab. */
@@ -41,19 +62,18 @@ static bool is_indented_by_tab(const parse *p, size_t line)
 /* libyaml knows only the byte at which its reader stopped. */
 static ep_status fail_in_reader(parse *p)
 {
-    size_t line = 1, column = 1;
+    size_t line = 0, column = 0;
     const size_t stop = p->yaml.problem_offset < p->size ? p->yaml.problem_offset : p->size;
     for (size_t i = 0; i < stop; i++) {
         const unsigned char c = (unsigned char)p->text[i];
         if (c == '\n') {
             line++;
-            column = 1;
+            column = 0;
         } else if ((c & 0xc0) != 0x80) {
             column++;
         }
     }
-    return ep_fail_at(p->err, EP_BAD_HARDWARE, p->file, line, column, "not UTF-8 text: %s",
-                      p->yaml.problem);
+    return fail_in(p, line, column, "not UTF-8 text: ", p->yaml.problem);
 }
 
 static ep_status fail_in_parser(parse *p)
@@ -63,8 +83,7 @@ static ep_status fail_in_parser(parse *p)
     const yaml_mark_t mark = p->yaml.problem_mark;
     const char *problem =
         is_indented_by_tab(p, mark.line) ? "a tab in the indentation; use spaces" : p->yaml.problem;
-    return ep_fail_at(p->err, EP_BAD_HARDWARE, p->file, mark.line + 1, mark.column + 1,
-                      "not YAML: %s", problem);
+    return fail_in(p, mark.line, mark.column, "not YAML: ", problem);
 }
 
 static ep_status advance(parse *p)
@@ -91,8 +110,8 @@ static ep_status new_value(parse *p, ep__yaml_kind kind, ep__yaml **out)
     if (!value) return ep_fail_memory(p->err);
     value->kind = kind;
     value->file = p->file;
-    value->line = p->event.start_mark.line + 1;
-    value->column = p->event.start_mark.column + 1;
+    value->line = p->is_set ? 0 : p->event.start_mark.line + 1;
+    value->column = p->is_set ? 0 : p->event.start_mark.column + 1;
     *out = value;
     return EP_OK;
 }
@@ -171,36 +190,62 @@ static ep_status read_document(parse *p, ep__yaml **out)
 {
     EP_TRY(advance(p)); /* stream start */
     EP_TRY(advance(p));
-    if (p->event.type == YAML_STREAM_END_EVENT) return fail_here(p, "empty: no hardware model");
+    if (p->event.type == YAML_STREAM_END_EVENT) {
+        return fail_here(p, p->is_set ? "no value" : "empty: no hardware model");
+    }
     EP_TRY(advance(p));
     EP_TRY(read_value(p, 0, out));
     EP_TRY(advance(p)); /* document end */
     EP_TRY(advance(p));
     if (p->event.type == YAML_STREAM_END_EVENT) return EP_OK;
-    return fail_here(p, "a second document; a hardware model is one");
+    return fail_here(p, p->is_set ? "more than one value"
+                                  : "a second document; a hardware model is one");
+}
+
+static ep_status parse_text(parse *p, ep__yaml **out)
+{
+    EP_FAIL_IF(p->size > MAX_BYTES, p->err, p->is_set ? EP_BAD_USAGE : EP_BAD_HARDWARE,
+               "%s: %zu bytes; a hardware model has at most %zu", p->file, p->size, MAX_BYTES);
+    if (!yaml_parser_initialize(&p->yaml)) return ep_fail_memory(p->err);
+    yaml_parser_set_encoding(&p->yaml, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&p->yaml, (const unsigned char *)(p->text ? p->text : ""),
+                                 p->size);
+    const ep_status status = read_document(p, out);
+    yaml_event_delete(&p->event);
+    yaml_parser_delete(&p->yaml);
+    return status;
 }
 
 ep_status ep__yaml_parse(const char *text, size_t size, const char *file, ep_arena *arena,
                          ep__yaml **out, ep_error *err)
 {
-    EP_FAIL_IF(size > MAX_BYTES, err, EP_BAD_HARDWARE,
-               "%s: %zu bytes; a hardware model has at most %zu", file, size, MAX_BYTES);
     parse p = {.text = text, .size = size, .file = file, .arena = arena, .err = err};
-    if (!yaml_parser_initialize(&p.yaml)) return ep_fail_memory(err);
-    yaml_parser_set_encoding(&p.yaml, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&p.yaml, (const unsigned char *)(text ? text : ""), size);
-    const ep_status status = read_document(&p, out);
-    yaml_event_delete(&p.event);
-    yaml_parser_delete(&p.yaml);
-    return status;
+    return parse_text(&p, out);
+}
+
+ep_status ep__yaml_parse_set(const char *text, const char *file, ep_arena *arena, ep__yaml **out,
+                             ep_error *err)
+{
+    parse p = {.text = text,
+               .size = strlen(text),
+               .file = file,
+               .is_set = true,
+               .arena = arena,
+               .err = err};
+    return parse_text(&p, out);
+}
+
+ep__yaml *ep__yaml_find(ep__yaml *map, const char *key)
+{
+    assert(map->kind == EP__YAML_MAP);
+    ep__yaml *value = map->first;
+    while (value && strcmp(value->key, key) != 0) value = value->next;
+    return value;
 }
 
 const ep__yaml *ep__yaml_get(const ep__yaml *map, const char *key)
 {
-    assert(map->kind == EP__YAML_MAP);
-    const ep__yaml *value = map->first;
-    while (value && strcmp(value->key, key) != 0) value = value->next;
-    return value;
+    return ep__yaml_find((ep__yaml *)map, key);
 }
 
 const ep__yaml *ep__yaml_item(const ep__yaml *list, uint32_t index)

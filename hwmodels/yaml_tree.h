@@ -16,8 +16,8 @@ typedef enum ep__yaml_kind {
 
 typedef struct ep__yaml {
     ep__yaml_kind kind;
-    const char *file;    /* it stands in, its key too */
-    size_t line, column; /* of the value, 1-based */
+    const char *file;    /* it stands in, its key too; or who set it: "--set gpu.sms=8" */
+    size_t line, column; /* of the value, 1-based; 0: it was set and stands in no file */
     const char *key;     /* NULL for a list item and for the root */
     size_t key_line, key_column;
     const char *text; /* scalar: without zero bytes inside; else NULL */
@@ -33,7 +33,16 @@ typedef struct ep__yaml {
 ep_status ep__yaml_parse(const char *text, size_t size, const char *file, ep_arena *arena,
                          ep__yaml **out, ep_error *err);
 
+/* The same for the value of a set, `file` saying whose; lines are 0. Errors: EP_BAD_USAGE. */
+ep_status ep__yaml_parse_set(const char *text, const char *file, ep_arena *arena, ep__yaml **out,
+                             ep_error *err);
+
+/* As ep_fail_at with EP_BAD_HARDWARE; at line 0 without a place and with EP_BAD_USAGE. */
+ep_status ep__fail_at(ep_error *err, const char *file, size_t line, size_t column,
+                      const char *format, ...) EP_PRINTF(5, 6);
+
 /* NULL when absent. */
+ep__yaml *ep__yaml_find(ep__yaml *map, const char *key);
 const ep__yaml *ep__yaml_get(const ep__yaml *map, const char *key);
 /* index < list->n */
 const ep__yaml *ep__yaml_item(const ep__yaml *list, uint32_t index);

@@ -42,7 +42,7 @@ static void titles(ep_text *out, const char *const *units, uint32_t n_units)
                         "throughput_ips,power_w,energy_mj,bound,over_budget,");
     for (uint32_t u = 0; u < n_units; u++) ep_text_printf(out, "%s_busy_pct,", units[u]);
     ep_text_printf(out, "layers_dla,layers_gpu,macs_dla_pct,subgraphs,transitions,io_reformats,"
-                        "weights_bytes,activations_bytes,cannot_run,");
+                        "weights_bytes,activations_bytes,cannot_run,set,");
     end_row(out);
 }
 
@@ -93,6 +93,7 @@ ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err)
             run_fields(out, run, units, n_units);
             plan_fields(out, plan);
             text_field(out, run ? "" : plan->cannot_run[m]);
+            text_field(out, report->machine->overrides ? report->machine->overrides : "");
             end_row(out);
         }
     }

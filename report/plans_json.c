@@ -148,6 +148,7 @@ static void write_report(ep_text *out, const ep_report *report, uint32_t *const 
     ep__json_open(out, NULL, '{');
     ep__json_integer(out, "schema", 1);
     ep__json_text(out, "hardware", report->machine->name);
+    if (report->machine->overrides) ep__json_text(out, "set", report->machine->overrides);
     ep__json_text(out, "model", report->layers->network->name);
     ep__json_integer(out, "batch", (uint64_t)report->batch);
     ep__json_text(out, "precision", ep_report_precision_name(report->precision));

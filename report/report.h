@@ -53,4 +53,27 @@ ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err);
 ep_status ep_report_inspect(const ep_layers *layers, unsigned width, ep_text *out, ep_error *err);
 ep_status ep_report_inspect_json(const ep_layers *layers, ep_text *out, ep_error *err);
 
+/* `plan hw list`: a row a machine, below them why some cannot be loaded. */
+ep_status ep_report_hw_list(const ep_catalog *catalog, unsigned width, ep_text *out, ep_error *err);
+ep_status ep_report_hw_list_json(const ep_catalog *catalog, ep_text *out, ep_error *err);
+
+/* `plan hw show`: the machine, and for each of `n` modes units, clocks and derived figures. */
+ep_status ep_report_hw_show(const ep_machine *machine, const ep_mode *const *modes, uint32_t n,
+                            unsigned width, ep_text *out, ep_error *err);
+ep_status ep_report_hw_show_json(const ep_machine *machine, const ep_mode *const *modes, uint32_t n,
+                                 ep_text *out, ep_error *err);
+
+/* `plan hw check`: a line that says ok, or names the claims that do not hold. */
+ep_status ep_report_hw_check(const ep_machine *machine, const ep_claim *claims, uint32_t n,
+                             ep_text *out, ep_error *err);
+
+/* `plan hw diff` */
+ep_status ep_report_hw_diff(const ep_machine *a, const ep_machine *b,
+                            const ep_difference *differences, uint32_t n, unsigned width,
+                            ep_text *out, ep_error *err);
+ep_status ep_report_hw_diff_json(const ep_machine *a, const ep_machine *b,
+                                 const ep_difference *differences, uint32_t n, ep_text *out,
+                                 ep_error *err);
+
+
 #endif

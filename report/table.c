@@ -9,9 +9,10 @@
 static void append_title(const ep_report *report, unsigned width, ep_text *out)
 {
     ep_text line = {0};
-    ep_text_printf(&line, "%s on %s, batch %lld, %s", report->layers->network->name,
-                   report->machine->title, (long long)report->batch,
-                   ep_report_precision_name(report->precision));
+    const char *overrides = report->machine->overrides;
+    ep_text_printf(&line, "%s on %s%s%s, batch %lld, %s", report->layers->network->name,
+                   report->machine->title, overrides ? " with " : "", overrides ? overrides : "",
+                   (long long)report->batch, ep_report_precision_name(report->precision));
     if (ep__scales_assumed(report)) {
         ep_text_printf(&line, " (INT8 scales assumed: the model has none)");
     }

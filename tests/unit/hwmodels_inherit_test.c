@@ -35,6 +35,7 @@ static const char base[] =
     "  dram_mhz: 2000}]\n";
 
 static char folder[64];
+static const ep_machine_options options = {.search_path = folder};
 
 /* FOLDER/NAME; the caller's until the next call but three. */
 static const char *path_of(const char *name)
@@ -82,7 +83,7 @@ static ep_machine *load(const char *name)
 {
     ep_machine *machine;
     ep_error err = {0};
-    if (ep_machine_load(path_of(name), folder, NULL, &machine, &err) != EP_OK) {
+    if (ep_machine_load(path_of(name), &options, &machine, &err) != EP_OK) {
         fail_msg("%s", err.text);
     }
     return machine;
@@ -101,7 +102,7 @@ static void refuse(const char *name, const char *message)
     }
     ep_machine *machine;
     ep_error err = {0};
-    assert_int_equal(ep_machine_load(path_of(name), folder, NULL, &machine, &err), EP_BAD_HARDWARE);
+    assert_int_equal(ep_machine_load(path_of(name), &options, &machine, &err), EP_BAD_HARDWARE);
     assert_null(machine);
     assert_string_equal(err.text, ep_text_cstr(&expected));
     ep_text_free(&expected);
@@ -247,7 +248,7 @@ static void test_bounds(void **state)
     put("c8.yaml", "title: x\n");
     ep_machine *machine;
     ep_error err = {0};
-    assert_int_equal(ep_machine_load(path_of("c1.yaml"), NULL, NULL, &machine, &err),
+    assert_int_equal(ep_machine_load(path_of("c1.yaml"), &options, &machine, &err),
                      EP_BAD_HARDWARE);
     assert_non_null(strstr(err.text, "more than 64 files in all"));
 }

@@ -1,5 +1,5 @@
-/* The machines that come with the program: what their makers advertise, worked out by hand from
- * what was loaded, and sources for every block. */
+/* The machines that come with the program: what their makers advertise follows from what was
+ * loaded. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -15,6 +15,8 @@
 #include "hwmodels/hwmodels.h"
 
 #define FOLDER EP_SOURCE_DIR "/hwmodels"
+
+static const ep_machine_options installed = {.installed = FOLDER};
 
 static const char *const names[] = {
     "orin-agx",
@@ -38,7 +40,7 @@ static ep_machine *load(const char *name)
 {
     ep_machine *machine;
     ep_error err = {0};
-    if (ep_machine_load(name, NULL, FOLDER, &machine, &err) != EP_OK) fail_msg("%s", err.text);
+    if (ep_machine_load(name, &installed, &machine, &err) != EP_OK) fail_msg("%s", err.text);
     return machine;
 }
 
@@ -56,23 +58,10 @@ static void within(const char *what, double value, double advertised, double per
     if (fabs(error) > percent) fail_msg("%s: %g, advertised %g", what, value, advertised);
 }
 
-/* sparse INT8 TOPS: a MAC is two operations */
-static double gpu_tops(const ep_machine *m, const ep_mode *mode)
+static ep_figures figures_in(const ep_machine *machine, const char *mode)
 {
-    const double sms = (double)(mode->gpu_tpcs * m->gpu.sms_per_tpc);
-    return 2 * m->gpu.sparse_speedup * m->gpu.tensor_int8 * sms * mode->gpu_mhz / 1e6;
-}
-
-static double dla_tops(const ep_machine *m, const ep_mode *mode)
-{
-    const double cores = (double)mode->dla_cores;
-    return 2 * m->dla.sparse_speedup * m->dla.int8_macs * cores * mode->dla_mhz / 1e6;
-}
-
-static double gbps(const ep_machine *m, const ep_mode *mode)
-{
-    const double bytes = (double)(m->dram.bus_bits / 8 * m->dram.transfers_per_clock);
-    return bytes * mode->dram_mhz / 1e3;
+    const ep_point point = ep_point_of(machine, mode_of(machine, mode));
+    return ep_figures_of(&point);
 }
 
 static void test_advertised_tops(void **state)
@@ -103,8 +92,9 @@ static void test_advertised_tops(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ep_machine *m = load(rows[i].machine);
-        const ep_mode *mode = mode_of(m, rows[i].mode);
-        const double gpu = gpu_tops(m, mode), dla = dla_tops(m, mode);
+        const ep_figures figures = figures_in(m, rows[i].mode);
+        const double gpu = figures.gpu[EP_MATH_INT8].sparse;
+        const double dla = figures.dla[EP_MATH_INT8].sparse;
         if (rows[i].gpu > 0) within(rows[i].machine, gpu, rows[i].gpu, 5);
         if (rows[i].dla > 0) within(rows[i].machine, dla, rows[i].dla, 3);
         if (rows[i].total > 0) {
@@ -130,9 +120,29 @@ static void test_bandwidth(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ep_machine *m = load(rows[i].machine);
-        within(rows[i].machine, gbps(m, mode_of(m, rows[i].mode)), rows[i].gbps, 0.2);
+        within(rows[i].machine, figures_in(m, rows[i].mode).dram_peak_gbps, rows[i].gbps, 0.2);
         ep_machine_free(m);
     }
+}
+
+/* What the files themselves say is advertised. */
+static void test_claims(void **state)
+{
+    (void)state;
+    ep_arena *arena = ep_arena_new();
+    for (size_t i = 0; i < N_NAMES; i++) {
+        ep_machine *m = load(names[i]);
+        const ep_claim *claims;
+        uint32_t n;
+        ep_error err = {0};
+        assert_int_equal(ep_machine_claims(m, arena, &claims, &n, &err), EP_OK);
+        assert_true(n > 0);
+        for (uint32_t c = 0; c < n; c++) {
+            if (!ep_claim_holds(&claims[c])) fail_msg("%s: %s", names[i], claims[c].figure);
+        }
+        ep_machine_free(m);
+    }
+    ep_arena_free(arena);
 }
 
 /* At 1830 MHz, the clock of the advertisement. */
@@ -140,10 +150,14 @@ static void test_h200(void **state)
 {
     (void)state;
     ep_machine *m = load("h200-sxm");
-    const double sms = (double)m->gpu.sms;
-    within("FP16 TFLOPS", 2 * m->gpu.tensor_fp16 * sms * 1830 / 1e6, 989, 3);
-    within("INT8 TOPS", 2 * m->gpu.tensor_int8 * sms * 1830 / 1e6, 1979, 3);
-    within("FP32 TFLOPS", 2 * m->gpu.fp32_fma * sms * 1980 / 1e6, 67, 3);
+    ep_mode mode = ep_machine_highest(m);
+    mode.gpu_mhz = 1830;
+    const ep_point point = ep_point_of(m, &mode);
+    const ep_figures figures = ep_figures_of(&point);
+    within("FP16 TFLOPS", figures.gpu[EP_MATH_FP16].dense, 989, 3);
+    within("INT8 TOPS", figures.gpu[EP_MATH_INT8].dense, 1979, 3);
+    within("sparse INT8 TOPS", figures.gpu[EP_MATH_INT8].sparse, 3958, 3);
+    within("FP32 TFLOPS", figures_in(m, NULL).gpu[EP_MATH_FP32].dense, 67, 3);
     assert_int_equal(m->dla.cores, 0);
     assert_int_equal(m->n_modes, 1);
     assert_string_equal(m->rails[m->energy.gpu_rail].name, "board");
@@ -216,7 +230,7 @@ static ep_status load_with(const char *machine, const char *rest, ep_machine **o
     assert_true(fprintf(file, "inherit: [%s]\n%s\n", machine, rest) > 0);
     assert_int_equal(fclose(file), 0);
     *err = (ep_error){0};
-    const ep_status status = ep_machine_load(path, NULL, FOLDER, out, err);
+    const ep_status status = ep_machine_load(path, &installed, out, err);
     (void)unlink(path);
     return status;
 }
@@ -308,15 +322,11 @@ static void test_all_listed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_advertised_tops),
-        cmocka_unit_test(test_bandwidth),
-        cmocka_unit_test(test_h200),
-        cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_points),
-        cmocka_unit_test(test_alias),
-        cmocka_unit_test(test_all_listed),
-        cmocka_unit_test(test_dla_software),
-        cmocka_unit_test(test_wrong_software),
+        cmocka_unit_test(test_advertised_tops), cmocka_unit_test(test_bandwidth),
+        cmocka_unit_test(test_claims),          cmocka_unit_test(test_h200),
+        cmocka_unit_test(test_modes),           cmocka_unit_test(test_points),
+        cmocka_unit_test(test_alias),           cmocka_unit_test(test_all_listed),
+        cmocka_unit_test(test_dla_software),    cmocka_unit_test(test_wrong_software),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,8 @@ static ep_machine *orin(void)
 {
     ep_machine *machine;
     ep_error err = {0};
-    const char *folder = EP_SOURCE_DIR "/hwmodels";
-    if (ep_machine_load("orin-agx", NULL, folder, &machine, &err) != EP_OK) {
+    const ep_machine_options options = {.installed = EP_SOURCE_DIR "/hwmodels"};
+    if (ep_machine_load("orin-agx", &options, &machine, &err) != EP_OK) {
         fail_msg("%s", err.text);
     }
     return machine;

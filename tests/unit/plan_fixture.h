@@ -74,8 +74,8 @@ static inline ep_machine *load_machine(void)
 {
     ep_machine *machine = NULL;
     ep_error err = {0};
-    if (ep_machine_load(EP_SOURCE_DIR "/hwmodels/orin-agx.yaml", NULL, NULL, &machine, &err) !=
-        EP_OK) {
+    if (ep_machine_load(EP_SOURCE_DIR "/hwmodels/orin-agx.yaml", &(ep_machine_options){0}, &machine,
+                        &err) != EP_OK) {
         fail_msg("%s", err.text);
     }
     return machine;
