@@ -3,8 +3,9 @@
  * The cases run in turn, round after round, so that a change of the machine's load falls on all of
  * them. The time of `true` in the same rounds is the yardstick for starting a process here.
  *
- * usage: ep_bench PLAN HARDWARE MODELS GENERATED
- *   the program, a hardware model, the folder of the example models, that of the generated ones.
+ * usage: ep_bench PLAN HARDWARE EXAMPLES GENERATED MEASUREMENTS
+ *   the program, a hardware model, the folder of the examples, that of the generated models, and a
+ *   file of measurements.
  * Exits with 1 when a limit is passed.
  */
 #include <errno.h>
@@ -22,12 +23,21 @@ enum { ROUNDS = 11, PATH_BYTES = 4096 };
 
 typedef struct bench_case {
     const char *name;
-    const char *model; /* in MODELS; NULL: in GENERATED, NAME.onnx; "": no model, runs `true` */
+    const char *model; /* in EXAMPLES/models; NULL: in GENERATED, NAME.onnx; "": none */
     double limit_ms;   /* of the median; 0: none */
     double limit_mib;  /* of the peak; 0: none */
 } bench_case;
 
-enum { CASE_TRUE, CASE_RESNET50, CASE_SWIN, CASE_BERT, CASE_CHAIN, CASE_CHAIN_TWICE, CASE_LARGE };
+enum {
+    CASE_TRUE,
+    CASE_RESNET50,
+    CASE_SWIN,
+    CASE_BERT,
+    CASE_CHAIN,
+    CASE_CHAIN_TWICE,
+    CASE_LARGE,
+    CASE_VALIDATE
+};
 
 static const bench_case cases[] = {
     [CASE_TRUE] = {"true", "", 0, 0},
@@ -37,6 +47,7 @@ static const bench_case cases[] = {
     [CASE_CHAIN] = {"chain_20000", NULL, 2000, 0},
     [CASE_CHAIN_TWICE] = {"chain_40000", NULL, 0, 0},
     [CASE_LARGE] = {"weights_512mib", NULL, 0, 100},
+    [CASE_VALIDATE] = {"validate", "", 1800, 0}, /* 917 rows; 1,000 may take 2 s */
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
@@ -104,7 +115,7 @@ static bool run_once(char *const argv[], double *ms, double *peak_mib)
 static void model_path(const bench_case *entry, char *const argv[], char path[PATH_BYTES])
 {
     if (entry->model)
-        snprintf(path, PATH_BYTES, "%s/%s", argv[3], entry->model);
+        snprintf(path, PATH_BYTES, "%s/models/%s", argv[3], entry->model);
     else
         snprintf(path, PATH_BYTES, "%s/%s.onnx", argv[4], entry->name);
 }
@@ -113,12 +124,16 @@ static bool run_case(const bench_case *entry, char *const argv[], bench_times *t
 {
     char path[PATH_BYTES];
     char mode[] = "--mode", all[] = "all", hw[] = "--hw", yardstick[] = "true";
+    char validate[] = "validate", models[] = "--models";
     model_path(entry, argv, path);
-    char *command[] = {argv[1], hw, argv[2], mode, all, path, NULL};
-    char *nothing[] = {yardstick, NULL};
+    char *const plan[] = {argv[1], hw, argv[2], mode, all, path, NULL};
+    char *const validation[] = {argv[1], validate, models, argv[3], argv[5], NULL};
+    char *const nothing[] = {yardstick, NULL};
+    char *const *command = entry == &cases[CASE_TRUE]       ? nothing
+                           : entry == &cases[CASE_VALIDATE] ? validation
+                                                            : plan;
     double peak_mib = 0;
-    const bool runs_plan = !entry->model || entry->model[0];
-    if (!run_once(runs_plan ? command : nothing, &times->ms[round], &peak_mib)) return false;
+    if (!run_once(command, &times->ms[round], &peak_mib)) return false;
     if (peak_mib > times->peak_mib) times->peak_mib = peak_mib;
     return true;
 }
@@ -159,8 +174,8 @@ static bool print_all(const bench_times times[N_CASES])
 int main(int argc, char **argv)
 {
     static bench_times times[N_CASES];
-    if (argc != 5 || strlen(argv[3]) > PATH_BYTES - 64 || strlen(argv[4]) > PATH_BYTES - 64) {
-        fprintf(stderr, "usage: ep_bench PLAN HARDWARE MODELS GENERATED\n");
+    if (argc != 6 || strlen(argv[3]) > PATH_BYTES - 64 || strlen(argv[4]) > PATH_BYTES - 64) {
+        fprintf(stderr, "usage: ep_bench PLAN HARDWARE EXAMPLES GENERATED MEASUREMENTS\n");
         return 2;
     }
     for (int round = 0; round < ROUNDS; round++) {

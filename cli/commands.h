@@ -12,5 +12,6 @@ extern const ep__command ep__cmd_hw_check;
 extern const ep__command ep__cmd_hw_diff;
 extern const ep__command ep__cmd_hw_schema;
 extern const ep__command ep__cmd_hw_from_nvpmodel;
+extern const ep__command ep__cmd_validate;
 
 #endif

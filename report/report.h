@@ -12,6 +12,7 @@
 #include "hwmodels/hwmodels.h"
 #include "planner/planner.h"
 #include "sim/sim.h"
+#include "study/study.h"
 
 /* One strategy: its plan, and its runs in every mode shown. */
 typedef struct ep_report_plan {
@@ -75,5 +76,14 @@ ep_status ep_report_hw_diff_json(const ep_machine *a, const ep_machine *b,
                                  const ep_difference *differences, uint32_t n, ep_text *out,
                                  ep_error *err);
 
+/* `plan validate`. For people: per group its rows (`worst` > 0: as many, largest |error| first) and
+ * what is not predicted, by reason (`worst` 0: which rows); a table of groups; the total. */
+ep_status ep_report_validation(const ep_validation *validation, uint32_t worst, unsigned width,
+                               ep_text *out, ep_error *err);
+ep_status ep_report_validation_json(const ep_validation *validation, ep_text *out, ep_error *err);
+/* A group as SVG, predictions over measurements on logarithmic axes; where units are mixed, each
+ * dot is in its own. Without anything to draw only the title is there. */
+ep_status ep_report_scatter(const ep_validation *validation, uint32_t group, ep_text *out,
+                            ep_error *err);
 
 #endif

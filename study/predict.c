@@ -1,0 +1,357 @@
+/* One row: from what was run to the figure that was read.
+ *
+ * Every engine that takes part is planned and run by itself (`pace`), then the paces are put
+ * together: rates add as long as memory carries them all, rails add to what idles.
+ */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "study/study_internal.h"
+
+typedef struct job {
+    ep__cache *cache;
+    const ep_measurement *row;
+    const ep_machine *machine;
+    ep_point point;
+    ep_arena *arena; /* of this row */
+} job;
+
+/* How one engine works on its batches. */
+typedef struct pace {
+    int64_t batch, cores;
+    double latency_ns; /* what the row counts of one batch */
+    double period_ns;  /* between batches on a core at the steady rate: the next submission overlaps
+                          the current inference */
+    double dram_ns;    /* a batch would take with all of the memory bandwidth for itself */
+    double gpu_nj, dla_nj, dram_nj; /* a batch, above idle */
+} pace;
+
+/* ---- one network on one engine ------------------------------------------------------------- */
+
+static ep_status make_plan(const job *j, const ep_layers *layers, bool on_dla, ep_planned **out,
+                           ep_error *err)
+{
+    const ep_measurement *row = j->row;
+    const ep_plan_options options = {.precision = row->choice,
+                                     .dla = on_dla ? EP_DLA_FIRST : EP_DLA_NONE,
+                                     .no_tf32 = row->no_tf32,
+                                     .sparse = row->sparse,
+                                     .io = row->io};
+    return ep_plan_make(layers, j->machine, on_dla ? "greedy" : "gpu", &options, out, err);
+}
+
+/* With native formats a network on the DLA ends where the DLA refuses; nothing may come back. */
+static ep_status check_tail(const ep_planned *planned, ep_error *err)
+{
+    const ep_plan *plan = &planned->plan;
+    const ep_layers *layers = plan->layers;
+    uint32_t fallback = 0;
+    while (fallback < layers->n_layers && plan->device[fallback] != EP_GPU) fallback++;
+    if (plan->n_subgraphs == 0) {
+        const ep_refusal *why = &planned->verdicts[fallback].refusals[0];
+        return ep_fail(err, EP_UNSUPPORTED, "the DLA refuses '%s': %s, %s, allowed %s",
+                       layers->layers[fallback].name, why->rule->id, why->value, why->bound);
+    }
+    for (uint32_t l = 0; l < layers->n_layers; l++) {
+        const ep_layer *layer = &layers->layers[l];
+        for (uint32_t i = 0; plan->device[l] != EP_GPU && i < layer->n_inputs; i++) {
+            const uint32_t p = layers->producer[layers->root[layer->inputs[i]]];
+            if (p == EP_NO_INDEX || plan->device[p] != EP_GPU) continue;
+            return ep_fail(err, EP_UNSUPPORTED,
+                           "'%s' falls back to the GPU in the middle of the network",
+                           layers->layers[p].name);
+        }
+    }
+    return EP_OK;
+}
+
+/* To the device and back: a copy reads and writes memory, and is launched like a kernel. */
+static double copies_ns(const job *j, const ep_layers *layers)
+{
+    const ep_network *network = layers->network;
+    const uint32_t n = network->n_inputs + network->n_outputs;
+    double bytes = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const ep_tensor *t =
+            &network->tensors[i < network->n_inputs ? network->inputs[i]
+                                                    : network->outputs[i - network->n_inputs]];
+        bytes += (double)ep_dtype_bytes(t->dtype, ep_tensor_elements(t));
+    }
+    return n * j->machine->gpu.kernel_floor_us * 1e3 + 2 * bytes / j->point.dram_gbps;
+}
+
+/* Time of the kernels that the row counts. */
+static double counted_ns(const job *j, const ep_plan *plan, const ep_run *run, bool tail_is_cut)
+{
+    double ns = 0;
+    for (uint32_t k = 0; k < plan->n_kernels; k++) {
+        const ep_kernel *kernel = &plan->kernels[k];
+        if (tail_is_cut && !ep_device_is_dla(kernel->device)) continue;
+        if (kernel->kind == EP_KERNEL_REFORMAT && !(j->row->covers & EP_COVERS_COMPUTE)) continue;
+        ns += run->kernel_ns[k];
+    }
+    return ns;
+}
+
+static ep_status pace_of_plan(const job *j, const ep_planned *planned, bool cut, pace *out,
+                              ep_error *err)
+{
+    const ep_plan *plan = &planned->plan;
+    if (cut) EP_TRY(check_tail(planned, err));
+    const ep_run_options options = {.batch = out->batch, .dla_cores = 1};
+    ep_run run;
+    EP_TRY(ep_sim_run(plan, planned->costs, &j->point, &options, j->arena, &run, err));
+    const double run_period_ns = (double)out->batch * 1e9 / run.throughput_ips;
+    const ep_unit_busy *dram = &run.units[run.n_units - 1];
+    assert(strcmp(dram->name, "dram") == 0);
+    out->period_ns = counted_ns(j, plan, &run, cut);
+    if (j->row->covers & EP_COVERS_COPIES) out->period_ns += copies_ns(j, plan->layers);
+    out->latency_ns = out->period_ns;
+    if (j->row->covers & EP_COVERS_COMPUTE) out->latency_ns += run.submit_ns;
+    out->dram_ns = dram->busy_ns;
+    out->gpu_nj = cut ? 0 : run.gpu_w * run_period_ns;
+    out->dla_nj = run.dla_w * run_period_ns;
+    out->dram_nj = run.dram_w * run_period_ns;
+    return EP_OK;
+}
+
+static ep_status pace_of_layers(const job *j, const ep_layers *layers, bool on_dla, pace *out,
+                                ep_error *err)
+{
+    const bool cut = on_dla && j->row->io != EP_IO_LINEAR;
+    ep_planned *planned;
+    EP_TRY(make_plan(j, layers, on_dla, &planned, err));
+    const ep_status status = pace_of_plan(j, planned, cut, out, err);
+    ep_planned_free(planned);
+    return status;
+}
+
+/* ---- one layer ----------------------------------------------------------------------------- */
+
+/* A kernel that moves the network's input. */
+static double move_ns(const job *j, const ep_layer_workload *workload, const ep_layers *layers)
+{
+    static const ep_precision precisions[] = {[EP_CHOOSE_INT8] = EP_INT8,
+                                              [EP_CHOOSE_FP16] = EP_FP16,
+                                              [EP_CHOOSE_FP32] = EP_FP32,
+                                              [EP_CHOOSE_BEST] = EP_FP16};
+    const ep_precision to =
+        workload->kind == EP_WORKLOAD_COPY ? EP_INT8 : precisions[j->row->choice];
+    const uint32_t *tensor = layers->network->inputs;
+    const ep_plan plan = {.layers = layers};
+    const ep_kernel kernel = {.kind = EP_KERNEL_REFORMAT,
+                              .precision = to,
+                              .from = workload->to_dla ? EP_FP32 : to,
+                              .subgraph = EP_NO_INDEX,
+                              .n_inputs = 1,
+                              .inputs = tensor,
+                              .n_outputs = 1,
+                              .outputs = tensor};
+    const ep_cost cost = ep_sim_cost(j->machine, &plan, &kernel);
+    return ep_cost_ns(&cost, &j->point, NULL);
+}
+
+static ep_status pace_of_workload(const job *j, const ep_layer_workload *workload, bool on_dla,
+                                  pace *out, ep_error *err)
+{
+    if (workload->kind == EP_WORKLOAD_EMPTY) {
+        out->latency_ns = out->period_ns = j->machine->gpu.kernel_floor_us * 1e3;
+        return EP_OK;
+    }
+    ep_layers *layers;
+    EP_TRY(ep_layers_build(workload->network, &layers, err));
+    ep_status status = EP_OK;
+    if (workload->kind == EP_WORKLOAD_NETWORK) {
+        status = pace_of_layers(j, layers, on_dla, out, err);
+    } else {
+        out->latency_ns = out->period_ns = move_ns(j, workload, layers);
+    }
+    ep_layers_free(layers);
+    return status;
+}
+
+static ep_status pace_of_layer(const job *j, bool on_dla, pace *out, ep_error *err)
+{
+    ep_layer_workload workload;
+    EP_TRY(ep_layer_workload_make(j->row->workload, out->batch, &workload, err));
+    const ep_status status = pace_of_workload(j, &workload, on_dla, out, err);
+    ep_layer_workload_free(&workload);
+    return status;
+}
+
+/* ---- engines together ---------------------------------------------------------------------- */
+
+/* `model`: of the row, or one of its two. */
+static ep_status pace_of(const job *j, const char *model, bool on_dla, int64_t cores, pace *out,
+                         ep_error *err)
+{
+    EP_FAIL_IF(on_dla && cores > j->point.dla_cores, err, EP_INFEASIBLE,
+               "%s powers %lld DLA cores, the row wants %lld", j->point.mode->name,
+               (long long)j->point.dla_cores, (long long)cores);
+    *out = (pace){.batch = on_dla ? j->row->dla_batch : j->row->gpu_batch, .cores = cores};
+    if (strncmp(model, "layer:", 6) == 0) return pace_of_layer(j, on_dla, out, err);
+    const ep_layers *layers;
+    EP_TRY(ep__cache_layers(j->cache, model, out->batch, &layers, err));
+    return pace_of_layers(j, layers, on_dla, out, err);
+}
+
+#define MAX_PACES 2u
+
+/* The engines of a row. */
+static ep_status paces_of(const job *j, pace paces[MAX_PACES], uint32_t *n, ep_error *err)
+{
+    const char *model = j->row->workload;
+    *n = 0;
+    switch (j->row->engine) {
+    case EP_ENGINE_GPU: return pace_of(j, model, false, 1, &paces[(*n)++], err);
+    case EP_ENGINE_DLA:
+    case EP_ENGINE_GPU_DLA: return pace_of(j, model, true, 1, &paces[(*n)++], err);
+    case EP_ENGINE_2DLA: return pace_of(j, model, true, 2, &paces[(*n)++], err);
+    case EP_ENGINE_GPU_2DLA:
+        EP_TRY(pace_of(j, model, false, 1, &paces[(*n)++], err));
+        return pace_of(j, model, true, 2, &paces[(*n)++], err);
+    case EP_ENGINE_IDLE:
+    case EP_ENGINE_COUNT: break;
+    }
+    return EP_OK; /* nothing runs */
+}
+
+/* Batches a nanosecond on all cores of an engine, in proportion to the others as far as memory
+ * carries them. */
+static double rate_of(const pace *paces, uint32_t n, uint32_t index)
+{
+    double dram = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        dram += (double)paces[i].cores * paces[i].dram_ns / paces[i].period_ns;
+    }
+    return (double)paces[index].cores / paces[index].period_ns / fmax(1, dram);
+}
+
+static double throughput_ips(const pace *paces, uint32_t n)
+{
+    double ips = 0;
+    for (uint32_t i = 0; i < n; i++) ips += rate_of(paces, n, i) * (double)paces[i].batch * 1e9;
+    return ips;
+}
+
+/* W of one rail, or of all (`rail` EP_NO_INDEX). */
+static double power_w(const job *j, const pace *paces, uint32_t n, uint32_t rail)
+{
+    const ep_machine *machine = j->machine;
+    const ep_energy *energy = &machine->energy;
+    double w = 0;
+    for (uint32_t r = 0; r < machine->n_rails; r++) {
+        if (rail == EP_NO_INDEX || rail == r) w += machine->rails[r].idle_w;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const double rate = rate_of(paces, n, i); /* nJ x batches / ns = W */
+        if (rail == EP_NO_INDEX || rail == energy->gpu_rail) w += paces[i].gpu_nj * rate;
+        if (rail == EP_NO_INDEX || rail == energy->dla_rail) w += paces[i].dla_nj * rate;
+        if (rail == EP_NO_INDEX || rail == energy->dram_rail) w += paces[i].dram_nj * rate;
+    }
+    return w;
+}
+
+static ep_status rail_w(const job *j, const pace *paces, uint32_t n, double *out, ep_error *err)
+{
+    const ep_machine *machine = j->machine;
+    uint32_t rail = 0;
+    while (rail < machine->n_rails && strcmp(machine->rails[rail].name, j->row->rail) != 0) rail++;
+    if (rail == machine->n_rails) {
+        const bool is_total = machine->rails_total && !strcmp(machine->rails_total, j->row->rail);
+        EP_FAIL_IF(!is_total, err, EP_UNSUPPORTED, "%s has no rail '%s'", machine->name,
+                   j->row->rail);
+        rail = EP_NO_INDEX;
+    }
+    *out = power_w(j, paces, n, rail);
+    return EP_OK;
+}
+
+/* Images a joule of one DLA core, over those of the GPU; of each engine what it adds to its own
+ * rail. */
+static ep_status perf_per_watt_vs_gpu(const job *j, double *out, ep_error *err)
+{
+    pace gpu, dla;
+    EP_TRY(pace_of(j, j->row->workload, false, 1, &gpu, err));
+    EP_TRY(pace_of(j, j->row->workload, true, 1, &dla, err));
+    EP_FAIL_IF(dla.dla_nj <= 0, err, EP_UNSUPPORTED, "nothing runs on the DLA");
+    *out = (double)dla.batch / dla.dla_nj / ((double)gpu.batch / gpu.gpu_nj);
+    return EP_OK;
+}
+
+/* Two networks on one engine take turns. */
+static ep_status makespan_ms(const job *j, const char *both, double *out, ep_error *err)
+{
+    EP_FAIL_IF(j->row->engine != EP_ENGINE_GPU && j->row->engine != EP_ENGINE_DLA, err,
+               EP_UNSUPPORTED, "two networks on %s: which one runs where is not said",
+               ep_engine_name(j->row->engine));
+    double ns = 0;
+    for (const char *at = j->row->workload; at; at = both ? both + 3 : NULL, both = NULL) {
+        const size_t length = both ? (size_t)(both - at) : strlen(at);
+        const char *model = ep_arena_string(j->arena, at, length);
+        if (!model) return ep_fail_memory(err);
+        pace p;
+        EP_TRY(pace_of(j, model, j->row->engine == EP_ENGINE_DLA, 1, &p, err));
+        ns += p.latency_ns;
+    }
+    *out = ns / 1e6;
+    return EP_OK;
+}
+
+/* ---- the figure ---------------------------------------------------------------------------- */
+
+static ep_status figure(const job *j, double *out, ep_error *err)
+{
+    const ep_measurement *row = j->row;
+    const char *both = strstr(row->workload, " & ");
+    EP_FAIL_IF(row->covers & EP_COVERS_NMS, err, EP_UNSUPPORTED,
+               "covers non-maximum suppression that the model does not hold");
+    EP_FAIL_IF(row->covers & EP_COVERS_HOST, err, EP_UNSUPPORTED,
+               "covers the host's time, which is not modelled");
+    EP_FAIL_IF(both && row->metric != EP_METRIC_MAKESPAN_MS, err, EP_UNSUPPORTED,
+               "of two networks only the makespan is predicted");
+    if (row->metric == EP_METRIC_MAKESPAN_MS) return makespan_ms(j, both, out, err);
+    if (row->metric == EP_METRIC_PERF_PER_WATT_VS_GPU) return perf_per_watt_vs_gpu(j, out, err);
+    pace paces[MAX_PACES];
+    uint32_t n;
+    EP_TRY(paces_of(j, paces, &n, err));
+    switch (row->metric) {
+    case EP_METRIC_LATENCY_MS:
+        EP_FAIL_IF(n != 1, err, EP_UNSUPPORTED, "latency on %s: of which engine is not said",
+                   ep_engine_name(row->engine));
+        *out = paces[0].latency_ns / 1e6;
+        break;
+    case EP_METRIC_THROUGHPUT_IPS: *out = throughput_ips(paces, n); break;
+    case EP_METRIC_POWER_W: *out = power_w(j, paces, n, EP_NO_INDEX); break;
+    default: return rail_w(j, paces, n, out, err);
+    }
+    EP_FAIL_IF(!(*out > 0), err, EP_UNSUPPORTED, "nothing runs");
+    return EP_OK;
+}
+
+static ep_status predict(job *j, double *out, ep_error *err)
+{
+    const ep_mode *mode;
+    EP_TRY(ep__cache_machine(j->cache, j->row, &j->machine, err));
+    EP_TRY(ep_machine_mode(j->machine, j->row->mode, &mode, err));
+    j->point = ep_point_of(j->machine, mode);
+    return figure(j, out, err);
+}
+
+ep_status ep__predict(ep__cache *cache, const ep_measurement *row, ep_arena *arena,
+                      ep_prediction *out, ep_error *err)
+{
+    ep_arena *own = ep_arena_new();
+    if (!own) return ep_fail_memory(err);
+    job j = {.cache = cache, .row = row, .arena = own};
+    ep_error why = {0};
+    *out = (ep_prediction){0};
+    const ep_status status = predict(&j, &out->value, &why);
+    ep_arena_free(own);
+    if (status == EP_OK) return EP_OK;
+    if (status == EP_NO_MEMORY) return ep_fail_memory(err);
+    out->value = 0;
+    out->skipped = ep_arena_string(arena, why.text, strlen(why.text));
+    return out->skipped ? EP_OK : ep_fail_memory(err);
+}
