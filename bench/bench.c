@@ -23,9 +23,11 @@ enum { ROUNDS = 11, PATH_BYTES = 4096 };
 
 typedef struct bench_case {
     const char *name;
-    const char *model; /* in EXAMPLES/models; NULL: in GENERATED, NAME.onnx; "": none */
-    double limit_ms;   /* of the median; 0: none */
-    double limit_mib;  /* of the peak; 0: none */
+    enum { RUN_NOTHING, RUN_PLAN, RUN_CHECK, RUN_VALIDATE } run;
+    const char *example;   /* in EXAMPLES/models, or NULL */
+    const char *generated; /* in GENERATED, or NULL */
+    double limit_ms;       /* of the median; 0: none */
+    double limit_mib;      /* of the peak; 0: none */
 } bench_case;
 
 enum {
@@ -36,18 +38,22 @@ enum {
     CASE_CHAIN,
     CASE_CHAIN_TWICE,
     CASE_LARGE,
+    CASE_CHECK_SWIN,
+    CASE_CHECK_CHAIN,
     CASE_VALIDATE
 };
 
 static const bench_case cases[] = {
-    [CASE_TRUE] = {"true", "", 0, 0},
-    [CASE_RESNET50] = {"resnet50", "resnet50.onnx", 50, 64},
-    [CASE_SWIN] = {"swin_t", "swin_t.onnx", 200, 0},
-    [CASE_BERT] = {"bert_large_384", "bert_large_384.onnx", 200, 0},
-    [CASE_CHAIN] = {"chain_20000", NULL, 2000, 0},
-    [CASE_CHAIN_TWICE] = {"chain_40000", NULL, 0, 0},
-    [CASE_LARGE] = {"weights_512mib", NULL, 0, 100},
-    [CASE_VALIDATE] = {"validate", "", 1800, 0}, /* 917 rows; 1,000 may take 2 s */
+    [CASE_TRUE] = {"true", RUN_NOTHING, NULL, NULL, 0, 0},
+    [CASE_RESNET50] = {"resnet50", RUN_PLAN, "resnet50.onnx", NULL, 50, 64},
+    [CASE_SWIN] = {"swin_t", RUN_PLAN, "swin_t.onnx", NULL, 200, 0},
+    [CASE_BERT] = {"bert_large_384", RUN_PLAN, "bert_large_384.onnx", NULL, 200, 0},
+    [CASE_CHAIN] = {"chain_20000", RUN_PLAN, NULL, "chain_20000.onnx", 2000, 0},
+    [CASE_CHAIN_TWICE] = {"chain_40000", RUN_PLAN, NULL, "chain_40000.onnx", 0, 0},
+    [CASE_LARGE] = {"weights_512mib", RUN_PLAN, NULL, "weights_512mib.onnx", 0, 100},
+    [CASE_CHECK_SWIN] = {"check swin_t", RUN_CHECK, "swin_t.onnx", NULL, 100, 0},
+    [CASE_CHECK_CHAIN] = {"check chain_20000", RUN_CHECK, NULL, "chain_20000.onnx", 2000, 0},
+    [CASE_VALIDATE] = {"validate", RUN_VALIDATE, NULL, NULL, 1800, 0}, /* 917 rows; 1,000: 2 s */
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
@@ -111,29 +117,24 @@ static bool run_once(char *const argv[], double *ms, double *peak_mib)
     return false;
 }
 
-/* The path of the case's model. main() has checked that it fits. */
-static void model_path(const bench_case *entry, char *const argv[], char path[PATH_BYTES])
-{
-    if (entry->model)
-        snprintf(path, PATH_BYTES, "%s/models/%s", argv[3], entry->model);
-    else
-        snprintf(path, PATH_BYTES, "%s/%s.onnx", argv[4], entry->name);
-}
-
 static bool run_case(const bench_case *entry, char *const argv[], bench_times *times, int round)
 {
     char path[PATH_BYTES];
     char mode[] = "--mode", all[] = "all", hw[] = "--hw", yardstick[] = "true";
-    char validate[] = "validate", models[] = "--models";
-    model_path(entry, argv, path);
-    char *const plan[] = {argv[1], hw, argv[2], mode, all, path, NULL};
-    char *const validation[] = {argv[1], validate, models, argv[3], argv[5], NULL};
-    char *const nothing[] = {yardstick, NULL};
-    char *const *command = entry == &cases[CASE_TRUE]       ? nothing
-                           : entry == &cases[CASE_VALIDATE] ? validation
-                                                            : plan;
+    char check[] = "check", validate[] = "validate", models[] = "--models";
+    if (entry->example) {
+        snprintf(path, PATH_BYTES, "%s/models/%s", argv[3], entry->example);
+    } else if (entry->generated) {
+        snprintf(path, PATH_BYTES, "%s/%s", argv[4], entry->generated);
+    }
+    char *const commands[][7] = {
+        [RUN_NOTHING] = {yardstick},
+        [RUN_PLAN] = {argv[1], hw, argv[2], mode, all, path},
+        [RUN_CHECK] = {argv[1], check, hw, argv[2], path},
+        [RUN_VALIDATE] = {argv[1], validate, models, argv[3], argv[5]},
+    };
     double peak_mib = 0;
-    if (!run_once(command, &times->ms[round], &peak_mib)) return false;
+    if (!run_once(commands[entry->run], &times->ms[round], &peak_mib)) return false;
     if (peak_mib > times->peak_mib) times->peak_mib = peak_mib;
     return true;
 }
@@ -148,7 +149,7 @@ static bool print_case(const bench_case *entry, const bench_times *times, double
     char ms[32] = "-", mib[32] = "-";
     if (entry->limit_ms > 0) snprintf(ms, sizeof ms, "%.0f", entry->limit_ms);
     if (entry->limit_mib > 0) snprintf(mib, sizeof mib, "%.0f", entry->limit_mib);
-    printf("%-16s %10.1f %10.1f %10.1f %9s %10.1f %10s %9.1f%s\n", entry->name, middle, least, most,
+    printf("%-17s %10.1f %10.1f %10.1f %9s %10.1f %10s %9.1f%s\n", entry->name, middle, least, most,
            ms, times->peak_mib, mib, middle / yardstick_ms, slow || big ? "  OVER" : "");
     return !slow && !big;
 }
@@ -157,7 +158,7 @@ static bool print_all(const bench_times times[N_CASES])
 {
     double least, most, ratios[ROUNDS];
     const double yardstick_ms = median(times[CASE_TRUE].ms, &least, &most);
-    printf("%-16s %10s %10s %10s %9s %10s %10s %9s\n", "case", "median ms", "least", "most",
+    printf("%-17s %10s %10s %10s %9s %10s %10s %9s\n", "case", "median ms", "least", "most",
            "limit", "peak MiB", "limit", "x true");
     bool good = true;
     for (int i = 0; i < N_CASES; i++) good &= print_case(&cases[i], &times[i], yardstick_ms);

@@ -16,7 +16,7 @@
 enum { VARINT = 0, BYTES = 2 }; /* wire types */
 enum { FLOAT = 1, INTS = 7 };   /* TensorProto.DataType, AttributeProto.AttributeType */
 enum { IR_VERSION = 8, OPSET = 17 };
-enum { CHAIN_CHANNELS = 8, CHAIN_SIZE = 32, LARGE_CHANNELS = 4096, LARGE_SIZE = 8 };
+enum { CHAIN_CHANNELS = 8, CHAIN_SIZE = 16, LARGE_CHANNELS = 4096, LARGE_SIZE = 8 };
 
 static void put_varint(ep_text *out, uint64_t value)
 {
