@@ -14,8 +14,8 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
     const char *const *given = args->given;
     ep__model model = {0};
-    ep_status status =
-        ep__model_load(args->operands.at[0], given[BATCH], given[SHAPES], &model, err);
+    const ep__model_options model_options = {.batch = given[BATCH], .shapes = given[SHAPES]};
+    ep_status status = ep__model_load(args->operands.at[0], &model_options, &model, err);
     if (status == EP_OK && given[JSON]) status = ep_report_inspect_json(model.layers, out, err);
     if (status == EP_OK && !given[JSON]) {
         status = ep_report_inspect(model.layers, args->width, out, err);

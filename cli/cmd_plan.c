@@ -19,6 +19,8 @@ enum {
     NO_FALLBACK,
     BATCH,
     SHAPES,
+    MIN_SHAPES,
+    MAX_SHAPES,
     JSON,
     CSV,
     LAYERS,
@@ -39,6 +41,8 @@ static const ep__option options[N_OPTIONS] = {
     [NO_FALLBACK] = {"--no-fallback", NULL, "a layer that the DLA refuses is an error"},
     [BATCH] = EP__OPTION_BATCH,
     [SHAPES] = EP__OPTION_SHAPES,
+    [MIN_SHAPES] = EP__OPTION_MIN_SHAPES,
+    [MAX_SHAPES] = EP__OPTION_MAX_SHAPES,
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
@@ -173,8 +177,11 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
     job->arena = ep_arena_new();
     if (!job->arena) return ep_fail_memory(err);
     EP_TRY(load_machine(job, err));
-    EP_TRY(ep__model_load(job->args->operands.at[0], job->given[BATCH], job->given[SHAPES],
-                          &job->model, err));
+    const ep__model_options model_options = {.batch = job->given[BATCH],
+                                             .shapes = job->given[SHAPES],
+                                             .min_shapes = job->given[MIN_SHAPES],
+                                             .max_shapes = job->given[MAX_SHAPES]};
+    EP_TRY(ep__model_load(job->args->operands.at[0], &model_options, &job->model, err));
     EP_TRY(make_plans(job, err));
     uint32_t n_ran = 0;
     for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));

@@ -171,7 +171,8 @@ static ep_status run_as_profiled(const ep__args *args, profiled *p, ep_error *er
     EP_TRY(ep__machine_load(given[HW], &hardware, &p->machine, err));
     const ep_mode *mode;
     EP_TRY(ep_machine_mode(p->machine, given[MODE], &mode, err));
-    EP_TRY(ep__model_load(args->operands.at[0], given[BATCH], given[SHAPES], &p->model, err));
+    const ep__model_options model_options = {.batch = given[BATCH], .shapes = given[SHAPES]};
+    EP_TRY(ep__model_load(args->operands.at[0], &model_options, &p->model, err));
     const ep_plan_options plan_options = {.precision = (ep_precision_choice)precision,
                                           .dla = (ep_dla_choice)dla};
     EP_TRY(ep_plan_make(p->model.layers, p->machine, dla == EP_DLA_NONE ? "gpu" : "greedy",

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 
 extern const ep__command ep__cmd_plan;
+extern const ep__command ep__cmd_check;
 extern const ep__command ep__cmd_inspect;
 extern const ep__command ep__cmd_hw_list;
 extern const ep__command ep__cmd_hw_show;
@@ -13,5 +14,6 @@ extern const ep__command ep__cmd_hw_diff;
 extern const ep__command ep__cmd_hw_schema;
 extern const ep__command ep__cmd_hw_from_nvpmodel;
 extern const ep__command ep__cmd_validate;
+extern const ep__command ep__cmd_rules;
 
 #endif

@@ -11,6 +11,10 @@
     {"--batch", "N", "images in a batch (default: as in the file, 1 where that is open)"}
 #define EP__OPTION_SHAPES \
     {"--shapes", "SPEC", "input shapes: name:1x3x224x224,other:1x80"}
+#define EP__OPTION_MIN_SHAPES \
+    {"--min-shapes", "SPEC", "smallest input shapes: dimensions that vary are dynamic"}
+#define EP__OPTION_MAX_SHAPES \
+    {"--max-shapes", "SPEC", "largest input shapes: the network is planned for these"}
 /* clang-format on */
 
 /* Zero-initialise. */
@@ -21,8 +25,13 @@ typedef struct ep__model {
     ep_layers *layers;
 } ep__model;
 
-/* `batch` and `shapes` as given, or NULL. To be freed also when it fails. */
-ep_status ep__model_load(const char *path, const char *batch, const char *shapes, ep__model *out,
+/* What the options above were given, or NULL. */
+typedef struct ep__model_options {
+    const char *batch, *shapes, *min_shapes, *max_shapes;
+} ep__model_options;
+
+/* To be freed also when it fails. */
+ep_status ep__model_load(const char *path, const ep__model_options *given, ep__model *out,
                          ep_error *err);
 void ep__model_free(ep__model *model);
 

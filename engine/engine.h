@@ -32,6 +32,10 @@ typedef struct ep_specialize_options {
                       leading dimension follows the old batch are scaled with it */
     const ep_input_shape *shapes;
     uint32_t n_shapes;
+    /* None, or the smallest and largest shapes of the same inputs: the network is made for the
+     * largest, `shapes` need only lie in between, and was_symbolic says which dimensions vary. */
+    const ep_input_shape *min_shapes, *max_shapes;
+    uint32_t n_min_shapes, n_max_shapes;
 } ep_specialize_options;
 
 /* Parses trtexec's grammar: `name:1x3x224x224,'other:name':8x128,scalar_input:scalar`; names may be
@@ -39,13 +43,15 @@ typedef struct ep_specialize_options {
 ep_status ep_shapes_parse(const char *text, ep_arena *arena, const ep_input_shape **shapes,
                           uint32_t *n_shapes, ep_error *err);
 
-/* Makes the static network. `network` is left as it was and must outlive `*out` (weights and names
- * are shared). Tensor indices are the same in both; `*out` has only the nodes that compute
+/* Makes the static network. A dimension is symbolic in it when it differs between the smallest and
+ * the largest shapes: one given by `shapes` alone, or left to the batch, has one value only, as in
+ * a profile with min = opt = max. `network` is left as it was and must outlive `*out` (weights and
+ * names are shared). Tensor indices are the same in both; `*out` has only the nodes that compute
  * something at run time and are needed for an output.
  * Errors: EP_BAD_USAGE (a shape for no input, rank or a fixed dimension that disagrees: a
- * fixed dimension other than the leading one cannot be overridden), EP_BAD_SHAPE (a symbolic
- * dimension without a value: names input, dimension and symbol and says to give --shapes; shapes
- * that do not fit, with the node), EP_UNSUPPORTED, EP_NO_MEMORY. */
+ * fixed dimension other than the leading one cannot be overridden; a range that is none),
+ * EP_BAD_SHAPE (a symbolic dimension without a value: names input, dimension and symbol and says to
+ * give --shapes; shapes that do not fit, with the node), EP_UNSUPPORTED, EP_NO_MEMORY. */
 ep_status ep_specialize(const ep_network *network, const ep_specialize_options *options,
                         ep_network **out, ep_error *err);
 

@@ -12,12 +12,12 @@ static bool matches(const char *pattern, const char *name)
            strcmp(star + 1, name + length - tail) == 0;
 }
 
-/* The shape asked for: by the input's own name, else by the first pattern that fits. */
-static const ep_input_shape *shape_for(const ep_specialize_options *options, const char *name)
+/* The shape asked for: by the input's own name, else by the first pattern that fits; or NULL. */
+static const ep_input_shape *shape_for(const ep_input_shape *shapes, uint32_t n, const char *name)
 {
     const ep_input_shape *fits = NULL;
-    for (uint32_t i = 0; i < options->n_shapes; i++) {
-        const ep_input_shape *shape = &options->shapes[i];
+    for (uint32_t i = 0; i < n; i++) {
+        const ep_input_shape *shape = &shapes[i];
         if (strcmp(shape->name, name) == 0) return shape;
         if (!fits && matches(shape->name, name)) fits = shape;
     }
@@ -25,12 +25,12 @@ static const ep_input_shape *shape_for(const ep_specialize_options *options, con
 }
 
 /* Every name and pattern fits an input. */
-static ep_status check_names(const ep_network *network, const ep_specialize_options *options,
+static ep_status check_names(const ep_network *network, const ep_input_shape *shapes, uint32_t n,
                              ep_error *err)
 {
     enum { LISTED = 8 };
-    for (uint32_t i = 0; i < options->n_shapes; i++) {
-        const char *name = options->shapes[i].name;
+    for (uint32_t i = 0; i < n; i++) {
+        const char *name = shapes[i].name;
         bool found = false;
         for (uint32_t k = 0; k < network->n_inputs && !found; k++) {
             found = matches(name, network->tensors[network->inputs[k]].name);
@@ -122,11 +122,52 @@ static ep_status set_batch(ep_tensor *input, int64_t batch, ep_error *err)
     return EP_OK;
 }
 
-static ep_status set_input(ep_tensor *input, const ep_specialize_options *options, ep_error *err)
+/* `low`, given to the option `low_name`, has the rank of `high` and is nowhere above it. */
+static ep_status check_order(const char *input, const char *low_name, const ep_shape *low,
+                             const char *high_name, const ep_shape *high, ep_error *err)
 {
-    const ep_input_shape *given = shape_for(options, input->name);
-    uint64_t elements;
+    char low_text[EP_SHAPE_TEXT], high_text[EP_SHAPE_TEXT];
+    const bool same_rank = low->rank == high->rank;
+    bool above = false;
+    for (int i = 0; same_rank && i < low->rank; i++) above |= low->dims[i] > high->dims[i];
+    if (same_rank && !above) return EP_OK;
+    return ep_fail(err, EP_BAD_USAGE, "shapes: input '%s': %s in --%s %s %s in --%s", input,
+                   ep_shape_text(low, low_text), low_name,
+                   above ? "is above" : "differs in rank from", ep_shape_text(high, high_text),
+                   high_name);
+}
+
+/* Both ends of the range fit the file, and `given`, which may be NULL, lies in it. */
+static ep_status set_range(ep_tensor *input, const ep_input_shape *given,
+                           const ep_input_shape *least, const ep_input_shape *most, bool smallest,
+                           ep_error *err)
+{
+    EP_FAIL_IF(!least || !most, err, EP_BAD_USAGE,
+               "shapes: input '%s' is in --%s-shapes; --%s-shapes must name it too", input->name,
+               least ? "min" : "max", least ? "max" : "min");
+    const char *name = input->name;
+    const ep_shape *low = &least->shape, *high = &most->shape;
+    EP_TRY(check_order(name, "min-shapes", low, "max-shapes", high, err));
     if (given) {
+        EP_TRY(check_order(name, "min-shapes", low, "shapes", &given->shape, err));
+        EP_TRY(check_order(name, "shapes", &given->shape, "max-shapes", high, err));
+    }
+    ep_tensor trial = *input;
+    EP_TRY(set_given(&trial, smallest ? high : low, err));
+    return set_given(input, smallest ? low : high, err);
+}
+
+static ep_status set_input(ep_tensor *input, const ep_specialize_options *options, bool smallest,
+                           ep_error *err)
+{
+    const ep_input_shape *given = shape_for(options->shapes, options->n_shapes, input->name);
+    const ep_input_shape *least =
+        shape_for(options->min_shapes, options->n_min_shapes, input->name);
+    const ep_input_shape *most = shape_for(options->max_shapes, options->n_max_shapes, input->name);
+    uint64_t elements;
+    if (least || most) {
+        EP_TRY(set_range(input, given, least, most, smallest, err));
+    } else if (given) {
         EP_TRY(set_given(input, &given->shape, err));
     } else {
         EP_TRY(set_batch(input, options->batch, err));
@@ -135,18 +176,27 @@ static ep_status set_input(ep_tensor *input, const ep_specialize_options *option
     return ep_fail_context(err, "input '%s': ", input->name);
 }
 
-ep_status ep__set_inputs(ep_network *network, const ep_specialize_options *options, ep_error *err)
+static ep_status check_options(const ep_network *network, const ep_specialize_options *options,
+                               ep_error *err)
 {
     EP_FAIL_IF(options->batch < 0, err, EP_BAD_USAGE, "batch %lld; it must be at least 1",
                (long long)options->batch);
-    EP_TRY(check_names(network, options, err));
+    EP_TRY(check_names(network, options->shapes, options->n_shapes, err));
+    EP_TRY(check_names(network, options->min_shapes, options->n_min_shapes, err));
+    return check_names(network, options->max_shapes, options->n_max_shapes, err);
+}
+
+ep_status ep__set_inputs(ep_network *network, const ep_specialize_options *options, bool smallest,
+                         ep_error *err)
+{
+    EP_TRY(check_options(network, options, err));
     network->batch_from = network->batch_to = 0;
     for (uint32_t i = 0; i < network->n_inputs; i++) {
         ep_tensor *input = &network->tensors[network->inputs[i]];
         const bool symbolic =
             !input->has_shape || input->shape.rank == 0 || input->shape.dims[0] == EP_DIM_UNKNOWN;
         const int64_t before = symbolic ? 1 : input->shape.dims[0];
-        EP_TRY(set_input(input, options, err));
+        EP_TRY(set_input(input, options, smallest, err));
         if (network->batch_to == 0 && input->shape.rank > 0) {
             network->batch_from = before;
             network->batch_to = input->shape.dims[0];

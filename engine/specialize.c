@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,10 +88,10 @@ static void remove_nodes(ep_network *network, const bool *node_needed)
 }
 
 static ep_status specialize(ep_network *network, const ep_specialize_options *options,
-                            ep__folder *folder, bool *node_needed, bool *tensor_needed,
-                            ep_error *err)
+                            bool smallest, ep__folder *folder, bool *node_needed,
+                            bool *tensor_needed, ep_error *err)
 {
-    EP_TRY(ep__set_inputs(network, options, err));
+    EP_TRY(ep__set_inputs(network, options, smallest, err));
     memset(node_needed, 1, network->n_nodes * sizeof *node_needed);
     find_needed(network, node_needed, tensor_needed);
     EP_TRY(ep__folder_init(folder, network, node_needed, err));
@@ -101,10 +102,11 @@ static ep_status specialize(ep_network *network, const ep_specialize_options *op
     return EP_OK;
 }
 
-ep_status ep_specialize(const ep_network *network, const ep_specialize_options *options,
-                        ep_network **out, ep_error *err)
+/* The static network at the largest shapes of the range that the options may give, or at the
+ * smallest. */
+static ep_status specialize_at(const ep_network *network, const ep_specialize_options *options,
+                               bool smallest, ep_network **out, ep_error *err)
 {
-    *out = NULL;
     ep_network *copy = copy_network(network);
     if (!copy) return ep_fail_memory(err);
     ep__folder folder = {.network = copy};
@@ -113,7 +115,7 @@ ep_status ep_specialize(const ep_network *network, const ep_specialize_options *
     bool *tensor_needed = calloc((size_t)network->n_tensors + 1, sizeof *tensor_needed);
     const ep_status status =
         node_needed && tensor_needed
-            ? specialize(copy, options, &folder, node_needed, tensor_needed, err)
+            ? specialize(copy, options, smallest, &folder, node_needed, tensor_needed, err)
             : ep_fail_memory(err);
     ep__folder_free(&folder);
     free(node_needed);
@@ -124,4 +126,37 @@ ep_status ep_specialize(const ep_network *network, const ep_specialize_options *
         ep_network_free(copy);
     }
     return status;
+}
+
+/* Says which dimensions vary: those that differ. What follows from a symbolic dimension need not,
+ * such as the 1x1 of a global pool, and what went through values (Shape, then Resize or Expand) has
+ * no other mark. */
+static void mark_varying(ep_network *largest, const ep_network *smallest)
+{
+    assert(largest->n_tensors == smallest->n_tensors);
+    for (uint32_t t = 0; t < largest->n_tensors; t++) {
+        ep_tensor *tensor = &largest->tensors[t];
+        const ep_shape *a = &tensor->shape, *b = &smallest->tensors[t].shape;
+        tensor->was_symbolic = a->rank == b->rank ? 0 : UINT8_MAX;
+        for (int i = 0; i < a->rank && a->rank == b->rank; i++) {
+            if (a->dims[i] != b->dims[i]) tensor->was_symbolic |= (uint8_t)(1u << i);
+        }
+    }
+}
+
+ep_status ep_specialize(const ep_network *network, const ep_specialize_options *options,
+                        ep_network **out, ep_error *err)
+{
+    *out = NULL;
+    ep_network *largest = NULL, *smallest = NULL;
+    EP_TRY(specialize_at(network, options, false, &largest, err));
+    if (options->n_max_shapes > 0 &&
+        specialize_at(network, options, true, &smallest, err) != EP_OK) {
+        ep_network_free(largest);
+        return ep_fail_context(err, "at the smallest shapes: ");
+    }
+    mark_varying(largest, smallest ? smallest : largest);
+    ep_network_free(smallest);
+    *out = largest;
+    return EP_OK;
 }

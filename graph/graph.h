@@ -100,8 +100,8 @@ typedef struct ep_tensor {
     bool has_shape;   /* `shape` holds something: all dims in a static network, some of them
                          perhaps EP_DIM_UNKNOWN in an imported one */
     ep_shape shape;
-    uint8_t was_symbolic; /* bit i: dimension i of the file was symbolic or unknown, or (after
-                             ep_specialize) follows from one that was */
+    uint8_t was_symbolic; /* bit i: dimension i is symbolic or unknown in the file, or follows from
+                             one that is; after ep_specialize: it varies at run time */
     const char *const *dim_names; /* NULL, or per dimension NULL or its symbol in the file */
     ep_constness constness;
     bool varint;      /* `data` is `data_bytes` of protobuf varints, not an array: a large typed
@@ -482,6 +482,8 @@ typedef struct ep_plan {
     const ep_kernel *kernels; /* in execution order */
     uint32_t transitions;     /* (tensor, destination device) pairs that cross devices */
     uint32_t io_reformats;    /* reformats of network inputs and outputs */
+    bool native_io;           /* network inputs come as their first kernels like them, and outputs
+                                 leave as their producers write them; else in linear layout */
     bool dla_outputs_fp16;    /* a network output that a DLA writes is FP16, whatever its layer's
                                  precision */
     bool sparse[EP_DEVICE_COUNT]; /* weights are 2:4 sparse wherever that device gains from it */

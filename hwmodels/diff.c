@@ -39,7 +39,7 @@ static const char *curve_text(const ep_voltage_curve *curve, ep_arena *arena)
 
 /* An optional key that is not there leaves a zero, which its bounds do not allow; 0, 0 is never a
  * range of such a key. */
-static bool is_absent(const ep__field *field, const void *value)
+bool ep__is_absent(const ep__field *field, const void *value)
 {
     if (field->presence != EP__OPTIONAL) return false;
     switch (field->kind) {
@@ -87,7 +87,7 @@ static ep_status compare_values(comparison *c, const char *key, const ep__field 
 {
     const char *text[2] = {NULL, NULL};
     for (int side = 0; side < 2; side++) {
-        if (is_absent(field, values[side])) continue;
+        if (ep__is_absent(field, values[side])) continue;
         text[side] = value_text(field, values[side], c->machine[side], c->arena);
         if (!text[side]) return ep_fail_memory(c->err);
     }

@@ -46,16 +46,20 @@ typedef struct ep_dla_limits {
     ep_range conv_kernel, conv_padding, conv_stride, conv_dilation, conv_groups, conv_channels;
     ep_range deconv_kernel, deconv_stride, deconv_channels;
     int64_t deconv_padding_max, deconv_groups_max, deconv_dilation_max;
+    bool deconv_stride_is_kernel; /* early versions */
     /* TensorRT turns square deconvolution kernels and strides in this range off */
     ep_range deconv_square_refused;
     ep_range pool_window, pool_padding, pool_stride;
     bool pool_inclusive_padding_only; /* Xavier */
     ep_range clip_max;                /* Clipped ReLU: min is 0 and max lies in here */
     ep_range resize_nearest_scale, resize_linear_scale;
+    bool resize_nearest_only;        /* early versions: nearest, asymmetric, rounded down */
     bool softmax;                    /* false on Xavier */
     int64_t softmax_axis_max;        /* when another non-batch dimension exceeds 1 */
     int64_t softmax_axis_max_single; /* when none does */
+    bool no_slice;                   /* early versions */
     bool slice_int8;                 /* Slice in INT8 as well as FP16 */
+    bool normalize;                  /* Layer- and InstanceNormalization */
     bool reduce_max;
     bool div, pow, comparison, trigonometric; /* which later element-wise and unary functions */
     uint64_t sram_bytes_default, local_dram_bytes, global_dram_bytes; /* pools of one loadable */
@@ -159,6 +163,8 @@ typedef struct ep_machine {
     ep_gpu gpu;
     ep_dla dla;
     const char *dla_software; /* "trt-8.6": whose limits hold; NULL without a DLA */
+    uint32_t n_dla_softwares;
+    const char *const *dla_softwares; /* all whose limits the file has, in its order */
     ep_dram dram;
     ep_cpu cpu;
     uint32_t n_rails;
@@ -212,6 +218,11 @@ void ep_machine_free(ep_machine *machine); /* accepts NULL */
  * EP_BAD_USAGE lists the modes there are. */
 ep_status ep_machine_mode(const ep_machine *machine, const char *name, const ep_mode **out,
                           ep_error *err);
+
+/* Appends the value of a key of the schema as people read it: "dla.limits.conv_kernel" is "1..32",
+ * "dla.cbuf_bank_bytes" "32 KiB", a truth "yes" or "no". False, and nothing appended, when there is
+ * no such key, when it is a block or a list, or when the machine leaves it out. */
+bool ep_machine_value(const ep_machine *machine, const char *key, ep_text *out);
 
 /* An operating point. */
 typedef struct ep_point {

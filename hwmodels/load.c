@@ -152,7 +152,7 @@ static ep_status read_tree(const ep__reader *reader, const ep__files *files,
     EP_TRY(ep__inherit(*root, files, machine->arena, reader->err));
     if (options->mode_file) EP_TRY(ep__add_modes(reader, *root, files, options->mode_file));
     EP_TRY(ep__sets_put(reader, sets, EP__ALL_BUT_LIMITS, *root));
-    EP_TRY(ep__select_limits(*root, reader->err));
+    EP_TRY(ep__select_limits(reader, *root));
     return ep__sets_put(reader, sets, EP__LIMITS, *root);
 }
 
@@ -186,6 +186,7 @@ static ep_status read_machine(const ep__reader *reader, const char *path, const 
     if (machine->dla.cores == 0) {
         machine->dla = (ep_dla){0};
         machine->dla_software = NULL;
+        machine->n_dla_softwares = 0;
     }
     ep__clamp_modes(machine, root);
     EP_TRY(ep__check_machine(reader, root));

@@ -53,8 +53,9 @@ ep_status ep__inherit(ep__yaml *root, const ep__files *files, ep_arena *arena, e
  * `parent` move. */
 ep_status ep__merge(const ep__path *path, ep__yaml *map, const ep__yaml *parent, ep_error *err);
 
-/* Leaves of dla.limits the set that dla_software names, completed by the set it is like. */
-ep_status ep__select_limits(ep__yaml *root, ep_error *err);
+/* Leaves of dla.limits the set that dla_software names, completed by the set it is like; the names
+ * of all go to the machine. */
+ep_status ep__select_limits(const ep__reader *reader, ep__yaml *root);
 
 /* The file of a name that `file` inherits: beside `file`, then in the folders. False when it is
  * nowhere; `looked` then lists where. */
@@ -64,6 +65,9 @@ bool ep__find_parent(const char *name, const char *file, const ep__files *files,
 /* Reads a map, which is at `path`, into the struct `base` of the block. */
 ep_status ep__read_block(const ep__reader *reader, const ep__path *path, const ep__block *block,
                          const ep__yaml *map, void *base);
+
+/* The machine left this optional value out. */
+bool ep__is_absent(const ep__field *field, const void *value);
 
 /* NULL when the block has no such key. */
 const ep__field *ep__find_field(const ep__block *block, const char *key, size_t length);

@@ -49,7 +49,7 @@ typedef struct ep__block {
     const ep__field *fields; /* in the order in which they are read */
 } ep__block;
 
-#define EP__MAX_FIELDS 40
+#define EP__MAX_FIELDS 48
 
 /* Advertised figures: key, the derived one (of ep_figures `f`), a line for the reader. */
 /* clang-format off */

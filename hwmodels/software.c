@@ -48,11 +48,27 @@ static const ep__yaml *take_like(ep__yaml *set)
     return like;
 }
 
-ep_status ep__select_limits(ep__yaml *root, ep_error *err)
+static ep_status keep_names(const ep__yaml *sets, ep_machine *machine, ep_error *err)
 {
+    const char **names = EP_NEW(machine->arena, const char *, sets->n);
+    if (!names) return ep_fail_memory(err);
+    uint32_t n = 0;
+    for (const ep__yaml *set = sets->first; set; set = set->next) {
+        names[n] = ep_arena_string(machine->arena, set->key, strlen(set->key));
+        if (!names[n++]) return ep_fail_memory(err);
+    }
+    machine->n_dla_softwares = n;
+    machine->dla_softwares = names;
+    return EP_OK;
+}
+
+ep_status ep__select_limits(const ep__reader *reader, ep__yaml *root)
+{
+    ep_error *err = reader->err;
     ep__yaml *dla = root->kind == EP__YAML_MAP ? ep__yaml_find(root, "dla") : NULL;
     ep__yaml *sets = dla && dla->kind == EP__YAML_MAP ? ep__yaml_find(dla, "limits") : NULL;
     if (!sets || sets->kind != EP__YAML_MAP) return EP_OK; /* the schema has the words */
+    EP_TRY(keep_names(sets, reader->machine, err));
     const ep__yaml *software = ep__yaml_get(root, "dla_software");
     if (!software) {
         return fail_at_value(sets, "dla_software: missing; wants the name of one of these", err);

@@ -8,13 +8,21 @@ typedef struct queue {
     uint32_t begin, end;
 } queue;
 
+/* What may run in one turn: all that the GPU runs, or what the DLA runs of one batch. */
+enum { GPU_KIND = 0 };
+
 typedef struct scheduler {
     const ep_layers *layers;
-    const bool *on_dla;
     uint32_t *waiting; /* per layer: operands not yet computed */
-    queue ready[2];    /* GPU, DLA */
-    uint32_t *parent;  /* union-find over the layers of one DLA turn */
-    uint32_t *turn;    /* per layer */
+    uint32_t *kind;    /* per layer */
+    uint32_t n_kinds;
+    queue *ready;     /* per kind */
+    uint32_t *next;   /* ring of the kinds, but for the running one, that have something ready */
+    uint32_t next_at; /* the ring's first entry */
+    uint32_t n_next;
+    uint32_t running;
+    uint32_t *parent; /* union-find over the layers of one DLA turn */
+    uint32_t *turn;   /* per layer */
     ep__partition *out;
     uint32_t n_done;
 } scheduler;
@@ -40,7 +48,11 @@ static void unite(uint32_t *parent, uint32_t a, uint32_t b)
 
 static void push(scheduler *s, uint32_t layer)
 {
-    queue *q = &s->ready[s->on_dla[layer]];
+    const uint32_t kind = s->kind[layer];
+    queue *q = &s->ready[kind];
+    if (q->begin == q->end && kind != s->running) {
+        s->next[(s->next_at + s->n_next++) % s->n_kinds] = kind;
+    }
     q->items[q->end++] = layer;
 }
 
@@ -59,9 +71,9 @@ static void release_users(scheduler *s, uint32_t layer)
     }
 }
 
-static void run_turn(scheduler *s, bool dla, uint32_t turn)
+static void run_turn(scheduler *s, uint32_t turn)
 {
-    queue *q = &s->ready[dla];
+    queue *q = &s->ready[s->running];
     while (q->begin < q->end) {
         const uint32_t layer = q->items[q->begin++];
         s->turn[layer] = turn;
@@ -78,7 +90,7 @@ static void join_turn(scheduler *s, const uint32_t *members, uint32_t n)
         const ep_layer *l = &layers->layers[members[i]];
         for (uint32_t j = 0; j < l->n_inputs; j++) {
             const uint32_t p = layers->producer[layers->root[l->inputs[j]]];
-            if (p != EP_NO_INDEX && s->on_dla[p] && s->turn[p] == s->turn[members[i]]) {
+            if (p != EP_NO_INDEX && s->turn[p] == s->turn[members[i]]) {
                 unite(s->parent, p, members[i]);
             }
         }
@@ -119,19 +131,72 @@ static ep_status group_turn(scheduler *s, uint32_t *members, uint32_t n, ep_erro
 static ep_status schedule(scheduler *s, ep_error *err)
 {
     const uint32_t n = s->layers->n_layers;
+    s->running = GPU_KIND;
     for (uint32_t l = 0; l < n; l++) {
         if (s->waiting[l] == 0) push(s, l);
     }
-    bool dla = false;
-    for (uint32_t turn = 0; s->n_done < n; turn++, dla = !dla) {
+    for (uint32_t turn = 0; s->n_done < n; turn++) {
         const uint32_t begin = s->n_done;
-        run_turn(s, dla, turn);
-        if (!dla) continue;
-        uint32_t *members = s->out->order + begin;
-        join_turn(s, members, s->n_done - begin);
-        EP_TRY(group_turn(s, members, s->n_done - begin, err));
+        run_turn(s, turn);
+        if (s->running != GPU_KIND) {
+            uint32_t *members = s->out->order + begin;
+            join_turn(s, members, s->n_done - begin);
+            EP_TRY(group_turn(s, members, s->n_done - begin, err));
+        }
+        if (s->n_next == 0) break;
+        s->running = s->next[s->next_at];
+        s->next_at = (s->next_at + 1) % s->n_kinds;
+        s->n_next--;
     }
+    assert(s->n_done == n);
     for (uint32_t i = 0; i < n; i++) s->out->position[s->out->order[i]] = i;
+    return EP_OK;
+}
+
+/* ---- kinds --------------------------------------------------------------------------------- */
+
+typedef struct batched {
+    int64_t batch;
+    uint32_t layer;
+} batched;
+
+static int by_batch(const void *a, const void *b)
+{
+    const int64_t x = ((const batched *)a)->batch, y = ((const batched *)b)->batch;
+    return (x > y) - (x < y);
+}
+
+/* The batch that a layer works on: of its result, to which operands of batch 1 are broadcast. */
+static int64_t batch_of(const ep_layers *layers, const ep_layer *layer)
+{
+    int64_t nchw[4];
+    const bool known =
+        layer->n_outputs > 0 && ep_nchw(&layers->network->tensors[layer->outputs[0]].shape, nchw);
+    return known ? nchw[0] : 1;
+}
+
+/* Gives each layer its kind, and each kind a queue for all its layers. O(n log n). */
+static ep_status sort_into_kinds(scheduler *s, const bool *on_dla, ep_arena *arena, ep_error *err)
+{
+    const uint32_t n = s->layers->n_layers;
+    batched *dla = EP_NEW(arena, batched, n);
+    uint32_t *items = EP_NEW(arena, uint32_t, n);
+    if (!dla || !items) return ep_fail_memory(err);
+    uint32_t n_dla = 0;
+    for (uint32_t l = 0; l < n; l++) {
+        if (on_dla[l]) dla[n_dla++] = (batched){batch_of(s->layers, &s->layers->layers[l]), l};
+    }
+    qsort(dla, n_dla, sizeof *dla, by_batch);
+    s->n_kinds = 1;
+    for (uint32_t i = 0; i < n_dla; i++) s->n_kinds += i == 0 || dla[i].batch != dla[i - 1].batch;
+    s->ready = EP_NEW(arena, queue, s->n_kinds);
+    s->next = EP_NEW(arena, uint32_t, s->n_kinds);
+    if (!s->ready || !s->next) return ep_fail_memory(err);
+    s->ready[GPU_KIND].items = items + n_dla;
+    for (uint32_t i = 0, kind = GPU_KIND; i < n_dla; i++) {
+        if (i == 0 || dla[i].batch != dla[i - 1].batch) s->ready[++kind].items = items + i;
+        s->kind[dla[i].layer] = kind;
+    }
     return EP_OK;
 }
 
@@ -153,16 +218,16 @@ ep_status ep__partition_make(const ep_layers *layers, const bool *on_dla, ep_are
     *out = (ep__partition){.order = EP_NEW(arena, uint32_t, n),
                            .position = EP_NEW(arena, uint32_t, n),
                            .subgraph = EP_NEW(arena, uint32_t, n)};
-    scheduler s = {.layers = layers, .on_dla = on_dla, .out = out};
+    scheduler s = {.layers = layers, .out = out};
     s.waiting = EP_NEW(arena, uint32_t, n);
+    s.kind = EP_NEW(arena, uint32_t, n); /* zeroed: GPU_KIND */
     s.parent = EP_NEW(arena, uint32_t, n);
     s.turn = EP_NEW(arena, uint32_t, n);
-    s.ready[0].items = EP_NEW(arena, uint32_t, n);
-    s.ready[1].items = EP_NEW(arena, uint32_t, n);
-    if (!out->order || !out->position || !out->subgraph || !s.waiting || !s.parent || !s.turn ||
-        !s.ready[0].items || !s.ready[1].items) {
+    if (!out->order || !out->position || !out->subgraph || !s.waiting || !s.kind || !s.parent ||
+        !s.turn) {
         return ep_fail_memory(err);
     }
+    EP_TRY(sort_into_kinds(&s, on_dla, arena, err));
     for (uint32_t l = 0; l < n; l++) {
         out->subgraph[l] = EP_NO_INDEX;
         s.parent[l] = l;

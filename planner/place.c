@@ -12,6 +12,7 @@ typedef struct placer {
     ep_arena *arena;
     ep_verdict *verdicts; /* per layer; NULL when no DLA is used */
     bool *on_dla;
+    ep_io io;
     ep_precision *gpu_precision;
 } placer;
 
@@ -101,11 +102,6 @@ static ep_status choose_gpu_precision(placer *p, ep_error *err)
 
 /* ---- placement ----------------------------------------------------------------------------- */
 
-static uint32_t cores_used(const ep_plan_options *options)
-{
-    return options->dla == EP_DLA_BOTH ? 2 : options->dla == EP_DLA_NONE ? 0 : 1;
-}
-
 static ep_status check_dla(const placer *p, ep_error *err)
 {
     const int64_t cores = p->machine->dla.cores;
@@ -138,43 +134,32 @@ static ep_status refuse_fallback(const placer *p, ep_error *err)
     if (n == 0) return EP_OK;
     const ep_refusal *why = &p->verdicts[first].refusals[0];
     return ep_fail(
-        err, EP_INFEASIBLE,
-        "--no-fallback: the DLA refuses %u of %u layers, first '%s' (%s: %s, allowed %s)", n,
-        p->layers->n_layers, p->layers->layers[first].name, why->rule->id, why->value, why->bound);
+        err, EP_INFEASIBLE, "%s: the DLA refuses %u of %u layers, first '%s' (%s: %s, allowed %s)",
+        p->options->standalone ? "--standalone" : "--no-fallback", n, p->layers->n_layers,
+        p->layers->layers[first].name, why->rule->id, why->value, why->bound);
 }
 
-/* Takes the layers of every subgraph past the limit off the DLA and says why. */
-static ep_status push_out(placer *p, const ep__partition *partition, int64_t limit, ep_error *err)
+/* ---- standalone ---------------------------------------------------------------------------- */
+
+/* One loadable, and native formats at both ends: then only what is read in two of them still takes
+ * a reformat. */
+static ep_status refuse_reformats(const placer *p, ep_error *err)
 {
-    for (uint32_t l = 0; l < p->layers->n_layers; l++) {
-        const uint32_t s = partition->subgraph[l];
-        if (s == EP_NO_INDEX || (int64_t)s < limit) continue;
-        ep_refusal *why = EP_NEW(p->arena, ep_refusal, 1);
-        if (!why) return ep_fail_memory(err);
-        *why = (ep_refusal){.rule = ep_rule_loadables()};
-        (void)snprintf(why->value, sizeof why->value, "%u loadables", partition->n_subgraphs);
-        (void)snprintf(why->bound, sizeof why->bound, "%lld a core", (long long)limit);
-        p->verdicts[l] = (ep_verdict){.n_refusals = 1, .refusals = why};
-        p->on_dla[l] = false;
+    const ep_plan *plan = &p->planned->plan;
+    EP_FAIL_IF(
+        plan->n_subgraphs > 1, err, EP_INFEASIBLE,
+        "--standalone: one loadable has to hold the network, and it is %u subgraphs; '%s' is "
+        "not connected with the first, or of another batch",
+        plan->n_subgraphs, p->layers->layers[plan->subgraphs[1].layers[0]].name);
+    for (uint32_t k = 0; k < plan->n_kernels; k++) {
+        const ep_kernel *kernel = &plan->kernels[k];
+        EP_FAIL_IF(kernel->kind == EP_KERNEL_REFORMAT, err, EP_INFEASIBLE,
+                   "--standalone: '%s' is read in %s and in %s, which takes a reformat; plan with "
+                   "--precision fp16",
+                   p->layers->network->tensors[kernel->inputs[0]].name,
+                   ep_precision_name(kernel->from), ep_precision_name(kernel->precision));
     }
     return EP_OK;
-}
-
-/* Greedy: what the DLA accepts goes there, until the loadables are spent. Taking layers off can
- * only join turns, so each pass ends with fewer subgraphs than the one before. */
-static ep_status partition_greedily(placer *p, ep__partition *out, ep_error *err)
-{
-    const ep_dla_limits *limits = &p->machine->dla.limits;
-    const uint32_t cores = cores_used(p->options);
-    int64_t limit = limits->loadables_per_core;
-    if (cores > 0 && limits->loadables_total / cores < limit) {
-        limit = limits->loadables_total / cores;
-    }
-    for (;;) {
-        EP_TRY(ep__partition_make(p->layers, p->on_dla, p->arena, out, err));
-        if (cores == 0 || out->n_subgraphs <= limit) return EP_OK;
-        EP_TRY(push_out(p, out, limit, err));
-    }
 }
 
 static ep_status list_subgraphs(placer *p, const ep__partition *partition, ep_device core,
@@ -262,19 +247,45 @@ static ep_status ask_dla(placer *p, ep_error *err)
     return EP_OK;
 }
 
+static ep_status place_and_fuse(placer *p, const ep__partition *partition, ep_error *err)
+{
+    ep_plan *plan = &p->planned->plan;
+    EP_TRY(place(p, partition, err));
+    plan->transitions = plan->io_reformats = 0;
+    return ep__fuse(partition, p->io, p->arena, plan, err);
+}
+
+/* Greedy: what the DLA accepts goes there, but for combinations that it cannot run. */
+static ep_status place_greedily(placer *p, ep_error *err)
+{
+    ep__partition partition;
+    EP_TRY(ep__partition_make(p->layers, p->on_dla, p->arena, &partition, err));
+    EP_TRY(place_and_fuse(p, &partition, err));
+    if (!p->verdicts) return EP_OK;
+    const uint32_t n_subgraphs = partition.n_subgraphs;
+    EP_TRY(ep__drop_subgraphs(&p->planned->plan, p->machine, p->options, p->verdicts, &partition,
+                              p->arena, err));
+    if (partition.n_subgraphs == n_subgraphs) return EP_OK;
+    for (uint32_t l = 0; l < p->layers->n_layers; l++) {
+        p->on_dla[l] = partition.subgraph[l] != EP_NO_INDEX;
+    }
+    return place_and_fuse(p, &partition, err);
+}
+
 static ep_status make(placer *p, bool use_dla, ep_error *err)
 {
     const uint32_t n = p->layers->n_layers;
+    const bool standalone = use_dla && p->options->standalone;
+    p->io = standalone && p->options->io == EP_IO_LINEAR ? EP_IO_NATIVE : p->options->io;
+    p->planned->plan.native_io = p->io != EP_IO_LINEAR;
     p->on_dla = EP_NEW(p->arena, bool, n);
     p->gpu_precision = EP_NEW(p->arena, ep_precision, n);
     if (!p->on_dla || !p->gpu_precision) return ep_fail_memory(err);
     EP_TRY(choose_gpu_precision(p, err));
     if (use_dla) EP_TRY(ask_dla(p, err));
-    ep__partition partition;
-    EP_TRY(partition_greedily(p, &partition, err));
-    if (use_dla && p->options->no_fallback) EP_TRY(refuse_fallback(p, err));
-    EP_TRY(place(p, &partition, err));
-    EP_TRY(ep__fuse(&partition, p->options->io, p->arena, &p->planned->plan, err));
+    EP_TRY(place_greedily(p, err));
+    if (use_dla && (p->options->no_fallback || standalone)) EP_TRY(refuse_fallback(p, err));
+    if (standalone) EP_TRY(refuse_reformats(p, err));
     return cost_kernels(p, err);
 }
 
@@ -311,6 +322,8 @@ ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine,
 {
     const strategy *s = find_strategy(strategy_name);
     EP_FAIL_IF(!s, err, EP_BAD_USAGE, "strategy '%s': there are gpu and greedy", strategy_name);
+    EP_FAIL_IF(s->uses_dla && options->standalone && options->dla == EP_DLA_NONE, err, EP_BAD_USAGE,
+               "--standalone: --dla none leaves no device");
     ep_arena *arena = ep_arena_new();
     ep_planned *planned = arena ? EP_NEW(arena, ep_planned, 1) : NULL;
     if (!planned) {

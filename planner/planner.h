@@ -24,13 +24,33 @@ typedef enum ep_confidence {
     EP_INFERRED,   /* reported by users, or follows from the hardware */
 } ep_confidence;
 
+const char *ep_confidence_name(ep_confidence confidence); /* "documented", "header", "inferred" */
+
+/* What it takes to follow a hint. */
+typedef enum ep_change {
+    EP_CHANGE_EXACT,       /* the same results, written otherwise */
+    EP_CHANGE_APPROXIMATE, /* results differ a little; weights stay */
+    EP_CHANGE_RETRAIN,     /* another function: train again */
+    EP_CHANGE_SETTING,     /* no change of the network: precision, batch, shapes, module */
+    EP_CHANGE_NONE,        /* there is no way: it stays on the GPU */
+} ep_change;
+const char *
+ep_change_name(ep_change change); /* "exact", "approximate", "retrain", "setting", "none" */
+
 typedef struct ep_rule {
     const char *id;     /* stable: "conv.kernel" */
-    const char *text;   /* the rule as one sentence, without its numbers: those are the machine's */
+    const char *text;   /* the rule as one sentence; "{conv_kernel}" stands for that key of
+                           dla.limits, "{dla.cbuf_banks}" for one of the machine, "{key?words}" for
+                           words that hold only where the value is true, "{key!words}" where it is
+                           not: ep_rule_text */
     const char *hint;   /* what change to the network would satisfy it */
+    ep_change change;   /* what the hint takes */
     const char *source; /* where it was read */
     ep_confidence confidence;
 } ep_rule;
+
+/* Appends the rule's text with the numbers of the machine. */
+void ep_rule_text(const ep_rule *rule, const ep_machine *machine, ep_text *out);
 
 #define EP_REFUSAL_TEXT 64
 
@@ -39,6 +59,8 @@ typedef struct ep_refusal {
     const ep_rule *rule;
     char value[EP_REFUSAL_TEXT]; /* what the layer has: "kernel 33x33" */
     char bound[EP_REFUSAL_TEXT]; /* what the DLA takes: "1..32" */
+    const char *hint;            /* of this layer: the rule's, or one that fits it better */
+    ep_change change;            /* what that takes */
 } ep_refusal;
 
 /* Of one layer. */
@@ -52,14 +74,28 @@ typedef struct ep_verdict {
 /* Row `index` of all rules, in the order in which they are asked and documented; NULL past the
  * last. */
 const ep_rule *ep_rule_row(uint32_t index);
-/* The rule for layers that the limit of loadables pushed out; no function decides it. */
-const ep_rule *ep_rule_loadables(void);
+/* The rule of that id; NULL when there is none. */
+const ep_rule *ep_rule_find(const char *id);
+/* A rule about combinations of layers: placement decides it, no function. */
+bool ep_rule_is_about_combinations(const ep_rule *rule);
 
 /* Asks every rule about every layer. `asked` is what the user wants: EP_INT8 allows FP16 where
  * INT8 does not exist; EP_FP32 and EP_TF32 are refused. A machine without DLA refuses everything
  * by `general.no-dla`. `*verdicts` has one entry a layer and lives in `arena`. */
 ep_status ep_dla_check(const ep_layers *layers, const ep_machine *machine, ep_precision asked,
                        ep_arena *arena, ep_verdict **verdicts, ep_error *err);
+
+/* One rule asked about one layer. */
+typedef struct ep_trial {
+    bool holds;
+    ep_refusal refusal; /* its rule; value, bound and hint when it does not hold */
+} ep_trial;
+
+/* Every rule that is asked about a layer, in order, with what it says; rules about combinations are
+ * not. `*trials` lives in `arena`. */
+ep_status ep_dla_explain(const ep_layers *layers, const ep_machine *machine, ep_precision asked,
+                         uint32_t layer, ep_arena *arena, ep_trial **trials, uint32_t *n,
+                         ep_error *err);
 
 /* ---- plans --------------------------------------------------------------------------------- */
 
@@ -83,8 +119,11 @@ typedef struct ep_plan_options {
     ep_precision_choice precision;
     ep_dla_choice dla;
     bool no_fallback; /* a refused layer makes the plan infeasible */
-    bool no_tf32;     /* FP32 math stays FP32 on tensor cores too */
-    bool sparse;      /* weights are 2:4 sparse wherever hardware gains from it */
+    bool standalone;  /* no_fallback, and no reformat: native formats at both ends */
+    /* loadables that other networks have loaded already: on this core, and on all */
+    uint32_t loadables_used, loadables_used_total;
+    bool no_tf32; /* FP32 math stays FP32 on tensor cores too */
+    bool sparse;  /* weights are 2:4 sparse wherever hardware gains from it */
     ep_io io;
 } ep_plan_options;
 
@@ -106,5 +145,47 @@ typedef struct ep_planned {
 ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine, const char *strategy,
                        const ep_plan_options *options, ep_planned **out, ep_error *err);
 void ep_planned_free(ep_planned *planned); /* accepts NULL */
+
+/* ---- what a plan says beside placement ------------------------------------------------------- */
+
+/* A tensor that enters or leaves a subgraph. */
+typedef struct ep_boundary {
+    uint32_t subgraph, tensor;
+    bool enters;
+    const char *format; /* the DLA's: "kDLA_HWC4", "kCHW16", "kCHW32", "kDLA_LINEAR" */
+    const char *other;  /* what it is on the other side: "kLINEAR", "kCHW16", ... */
+    bool reformat;      /* the plan has a kernel for it */
+    uint64_t bytes;     /* in the DLA's format */
+} ep_boundary;
+
+/* All of them, by subgraph, what enters first. */
+ep_status ep_plan_boundaries(const ep_plan *plan, ep_arena *arena, const ep_boundary **out,
+                             uint32_t *n, ep_error *err);
+
+/* Would 2:4 sparse weights speed this layer up on the DLA? */
+typedef struct ep_sparsity {
+    enum { EP_SPARSE_NO, EP_SPARSE_UNKNOWN, EP_SPARSE_DENSE, EP_SPARSE_YES } state;
+    /* NO: `why` says which condition fails. The layer is eligible in all others; UNKNOWN: its
+     * weights are stripped; DENSE: they are not 2:4 sparse; YES: they are */
+    const char *why;
+} ep_sparsity;
+ep_sparsity ep_sparsity_of(const ep_plan *plan, const ep_machine *machine, uint32_t layer);
+
+/* What an engineer who knows the DLA would say of a network, beyond refusals: patterns of several
+ * layers, and what it costs to leave them. */
+typedef struct ep_advice {
+    const char *id;   /* stable: "advice.squeeze-excite" */
+    const char *text; /* what there is, with numbers; one sentence */
+    const char *hint;
+    ep_change change;
+    uint32_t n_layers;
+    const uint32_t *layers; /* ascending */
+    double ns;              /* of these layers now, 0: not known */
+} ep_advice;
+
+/* `layer_ns` as ep_run has it. The heaviest first. */
+ep_status ep_plan_advise(const ep_planned *planned, const ep_machine *machine,
+                         const double *layer_ns, ep_arena *arena, const ep_advice **out,
+                         uint32_t *n, ep_error *err);
 
 #endif

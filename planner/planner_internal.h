@@ -14,17 +14,37 @@ typedef struct ep__partition {
     uint32_t n_subgraphs; /* numbered in execution order */
 } ep__partition;
 
-/* Groups the layers marked `on_dla` into connected convex subgraphs: the execution order alternates
- * between all that is ready on the GPU and all that is ready on the DLA, and a subgraph is a
- * connected part of one DLA turn. Nothing outside can lie between two layers of one turn, hence
- * convex. O(layers + edges). */
+/* Groups the layers marked `on_dla` into connected convex subgraphs of one batch each
+ * (general.loadable-batch): the execution order takes turns between all that is ready on the GPU
+ * and all that is ready on the DLA of one batch, and a subgraph is a connected part of one DLA
+ * turn. Nothing outside can lie between two layers of one turn, hence convex. O(layers log layers +
+ * edges).
+ */
 ep_status ep__partition_make(const ep_layers *layers, const bool *on_dla, ep_arena *arena,
                              ep__partition *out, ep_error *err);
+
+/* ---- combinations -------------------------------------------------------------------------- */
+
+/* Takes subgraphs off the DLA, wholly, that pass the pools of a loadable, or come after the last
+ * loadable that there is room for, and says why in `verdicts`. `plan` has kernels and is not
+ * touched (but for the partition's `subgraph`, which it may share): if n_subgraphs of the partition
+ * shrinks, it is to be made again. What remains keeps its layers and is numbered anew; the
+ * execution order stays. O(layers + edges). */
+ep_status ep__drop_subgraphs(const ep_plan *plan, const ep_machine *machine,
+                             const ep_plan_options *options, ep_verdict *verdicts,
+                             ep__partition *partition, ep_arena *arena, ep_error *err);
+
+/* Bytes of a feature map on the DLA (kCHW32 in INT8, kCHW16 in FP16): channels padded to whole
+ * atoms of 32 bytes. UINT64_MAX when they pass it. */
+uint64_t ep__feature_bytes(const ep_shape *shape, ep_precision precision);
 
 /* ---- precision ----------------------------------------------------------------------------- */
 
 /* Do the Q/DQ pairs of a quantized network leave this layer in INT8? */
 bool ep__is_scaled(const ep_layers *layers, const ep_layer *layer);
+
+/* Has the DLA INT8 for this layer, of what it takes at all? */
+bool ep__has_int8(const ep_layer *layer, const ep_dla_limits *limits);
 
 /* Has the GPU a kernel for this layer in this precision? FP32 it always has. */
 bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision precision);

@@ -1,3 +1,5 @@
+#include "report/csv.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -5,14 +7,12 @@
 #include "report/format.h"
 #include "report/summary.h"
 
-/* Each field is followed by a comma; the last comma of a row becomes its end. */
-static void end_row(ep_text *out)
+void ep__csv_end_row(ep_text *out)
 {
     if (!out->failed) out->data[out->length - 1] = '\n';
 }
 
-/* Quoted as RFC 4180 says, where it needs to be. */
-static void text_field(ep_text *out, const char *text)
+void ep__csv_text(ep_text *out, const char *text)
 {
     const char *const quotes = text[strcspn(text, ",\"\r\n")] ? "\"" : "";
     ep_text_printf(out, "%s", quotes);
@@ -24,14 +24,13 @@ static void text_field(ep_text *out, const char *text)
     ep_text_printf(out, "%s,", quotes);
 }
 
-/* Empty when the value is not finite. */
-static void number_field(ep_text *out, double value)
+void ep__csv_number(ep_text *out, double value)
 {
     if (isfinite(value)) ep_text_printf(out, "%.6g", value);
     ep_text_append(out, ",", 1);
 }
 
-static void integer_field(ep_text *out, uint64_t value)
+void ep__csv_integer(ep_text *out, uint64_t value)
 {
     ep_text_printf(out, "%" PRIu64 ",", value);
 }
@@ -43,35 +42,35 @@ static void titles(ep_text *out, const char *const *units, uint32_t n_units)
     for (uint32_t u = 0; u < n_units; u++) ep_text_printf(out, "%s_busy_pct,", units[u]);
     ep_text_printf(out, "layers_dla,layers_gpu,macs_dla_pct,subgraphs,transitions,io_reformats,"
                         "weights_bytes,activations_bytes,cannot_run,set,");
-    end_row(out);
+    ep__csv_end_row(out);
 }
 
 static void run_fields(ep_text *out, const ep_run *run, const char *const *units, uint32_t n_units)
 {
     if (!run) {
-        for (uint32_t i = 0; i < 6 + n_units; i++) text_field(out, "");
+        for (uint32_t i = 0; i < 6 + n_units; i++) ep__csv_text(out, "");
         return;
     }
-    number_field(out, run->latency_ns / 1e6);
-    number_field(out, run->throughput_ips);
-    number_field(out, run->power_w);
-    number_field(out, run->energy_mj);
-    text_field(out, run->bound);
-    text_field(out, run->over_budget ? "true" : "false");
-    for (uint32_t u = 0; u < n_units; u++) number_field(out, ep__unit_busy(run, units[u]));
+    ep__csv_number(out, run->latency_ns / 1e6);
+    ep__csv_number(out, run->throughput_ips);
+    ep__csv_number(out, run->power_w);
+    ep__csv_number(out, run->energy_mj);
+    ep__csv_text(out, run->bound);
+    ep__csv_text(out, run->over_budget ? "true" : "false");
+    for (uint32_t u = 0; u < n_units; u++) ep__csv_number(out, ep__unit_busy(run, units[u]));
 }
 
 static void plan_fields(ep_text *out, const ep_report_plan *plan)
 {
     const ep__placement placement = ep__placement_of(plan->planned, NULL);
-    integer_field(out, placement.dla.layers);
-    integer_field(out, placement.gpu.layers);
-    number_field(out, ep__dla_percent(&placement));
-    integer_field(out, plan->planned->plan.n_subgraphs);
-    integer_field(out, plan->planned->plan.transitions);
-    integer_field(out, plan->planned->plan.io_reformats);
-    integer_field(out, plan->footprint.weights_bytes);
-    integer_field(out, plan->footprint.activations_bytes);
+    ep__csv_integer(out, placement.dla.layers);
+    ep__csv_integer(out, placement.gpu.layers);
+    ep__csv_number(out, ep__dla_percent(&placement));
+    ep__csv_integer(out, plan->planned->plan.n_subgraphs);
+    ep__csv_integer(out, plan->planned->plan.transitions);
+    ep__csv_integer(out, plan->planned->plan.io_reformats);
+    ep__csv_integer(out, plan->footprint.weights_bytes);
+    ep__csv_integer(out, plan->footprint.activations_bytes);
 }
 
 ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err)
@@ -83,18 +82,18 @@ ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err)
         for (uint32_t p = 0; p < report->n_plans; p++) {
             const ep_report_plan *plan = &report->plans[p];
             const ep_run *run = ep__run_of(report, p, m);
-            text_field(out, report->machine->name);
-            text_field(out, report->layers->network->name);
-            integer_field(out, (uint64_t)report->batch);
-            text_field(out, ep_report_precision_name(report->precision));
-            text_field(out, ep_report_dla_name(report->dla));
-            text_field(out, report->modes[m]->name);
-            text_field(out, plan->planned->plan.strategy);
+            ep__csv_text(out, report->machine->name);
+            ep__csv_text(out, report->layers->network->name);
+            ep__csv_integer(out, (uint64_t)report->batch);
+            ep__csv_text(out, ep_report_precision_name(report->precision));
+            ep__csv_text(out, ep_report_dla_name(report->dla));
+            ep__csv_text(out, report->modes[m]->name);
+            ep__csv_text(out, plan->planned->plan.strategy);
             run_fields(out, run, units, n_units);
             plan_fields(out, plan);
-            text_field(out, run ? "" : plan->cannot_run[m]);
-            text_field(out, report->machine->overrides ? report->machine->overrides : "");
-            end_row(out);
+            ep__csv_text(out, run ? "" : plan->cannot_run[m]);
+            ep__csv_text(out, report->machine->overrides ? report->machine->overrides : "");
+            ep__csv_end_row(out);
         }
     }
     return out->failed ? ep_fail_memory(err) : EP_OK;

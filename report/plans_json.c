@@ -1,3 +1,5 @@
+#include "report/plans_json.h"
+
 #include <stdlib.h>
 
 #include "report/json.h"
@@ -29,7 +31,7 @@ static void write_rails(ep_text *out, const ep_machine *machine, const ep_run *r
     ep__json_close(out, ']');
 }
 
-static void write_placement(ep_text *out, const ep_planned *planned, const ep_run *run)
+void ep__json_placement(ep_text *out, const ep_planned *planned, const ep_run *run)
 {
     const ep__placement placement = ep__placement_of(planned, run);
     const ep_plan *plan = &planned->plan;
@@ -56,8 +58,7 @@ static void write_memory(ep_text *out, const ep_machine *machine, const ep_footp
     ep__json_close(out, '}');
 }
 
-/* `verdict` is NULL when the DLA was not asked. */
-static void write_refused(ep_text *out, const ep_verdict *verdict)
+void ep__json_refused(ep_text *out, const ep_verdict *verdict)
 {
     ep__json_open(out, "refused", '[');
     for (uint32_t r = 0; verdict && r < verdict->n_refusals; r++) {
@@ -66,6 +67,9 @@ static void write_refused(ep_text *out, const ep_verdict *verdict)
         ep__json_text(out, "rule", refusal->rule->id);
         ep__json_text(out, "value", refusal->value);
         ep__json_text(out, "bound", refusal->bound);
+        ep__json_text(out, "hint", refusal->hint ? refusal->hint : "");
+        ep__json_text(out, "change", ep_change_name(refusal->change));
+        ep__json_text(out, "confidence", ep_confidence_name(refusal->rule->confidence));
         ep__json_close(out, '}');
     }
     ep__json_close(out, ']');
@@ -92,7 +96,7 @@ static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *
         } else {
             ep__json_text(out, "kernel", plan->kernels[k].name);
         }
-        write_refused(out, planned->verdicts ? &planned->verdicts[i] : NULL);
+        ep__json_refused(out, planned->verdicts ? &planned->verdicts[i] : NULL);
         ep__json_close(out, '}');
     }
     ep__json_close(out, ']');
@@ -109,7 +113,7 @@ static void write_run(ep_text *out, const ep_report *report, const ep_report_pla
     ep__json_text(out, "bound", run->bound);
     write_units(out, run);
     write_rails(out, report->machine, run);
-    write_placement(out, plan->planned, run);
+    ep__json_placement(out, plan->planned, run);
     write_memory(out, report->machine, &plan->footprint);
     write_layers(out, plan->planned, run, kernel_of);
 }

@@ -68,6 +68,61 @@ ep_status ep_report_hw_show_json(const ep_machine *machine, const ep_mode *const
 ep_status ep_report_hw_check(const ep_machine *machine, const ep_claim *claims, uint32_t n,
                              ep_text *out, ep_error *err);
 
+/* ---- `plan check` -------------------------------------------------------------------------- */
+
+/* One model on one machine in one mode. */
+typedef struct ep_report_check {
+    const ep_machine *machine;
+    const ep_mode *mode;
+    const ep_layers *layers;
+    int64_t batch;
+    ep_precision_choice precision;
+    ep_dla_choice dla;
+    const ep_planned *planned; /* greedy; gpu on a machine without DLA */
+    const ep_run *run;         /* of it */
+    const ep_run *gpu_run;     /* everything on the GPU */
+    uint32_t n_advice;
+    const ep_advice *advice;
+    uint32_t n_boundaries;
+    const ep_boundary *boundaries;
+    const ep_sparsity *sparsity; /* per layer */
+    bool full;                   /* for people: all names, not the first few */
+} ep_report_check;
+
+/* For people: verdict, refusals, advice, formats at the boundaries. */
+ep_status ep_report_check_table(const ep_report_check *check, unsigned width, ep_text *out,
+                                ep_error *err);
+/* For programs: docs/json.md. */
+ep_status ep_report_check_json(const ep_report_check *check, ep_text *out, ep_error *err);
+/* A header and a row a layer. */
+ep_status ep_report_check_csv(const ep_report_check *check, ep_text *out, ep_error *err);
+/* Of several models, a row each: model, layers, share on the DLA, subgraphs, fallbacks, times. */
+typedef struct ep_report_check_row {
+    const char *model;
+    const char *error; /* why there is no check; NULL: there is */
+    uint32_t layers, layers_dla, subgraphs, fallbacks, transitions;
+    double macs_dla_pct, time_dla_pct, latency_ms, gpu_latency_ms;
+    double fallback_ms;        /* GPU time of the fallbacks, and of the reformats of transitions */
+    const char *first_refusal; /* id of the rule that refuses most MACs; NULL: none */
+} ep_report_check_row;
+/* What the verdict is made of, for rows and gates. */
+ep_report_check_row ep_report_check_row_of(const ep_report_check *check);
+ep_status ep_report_check_rows(const ep_report_check_row *rows, uint32_t n, unsigned width,
+                               ep_text *out, ep_error *err);
+ep_status ep_report_check_rows_json(const ep_report_check_row *rows, uint32_t n, ep_text *out,
+                                    ep_error *err);
+ep_status ep_report_check_rows_csv(const ep_report_check_row *rows, uint32_t n, ep_text *out,
+                                   ep_error *err);
+/* `plan check --explain`: one layer, every rule in order with its verdict, then what combinations
+ * did to it. */
+ep_status ep_report_explain(const ep_report_check *check, uint32_t layer, const ep_trial *trials,
+                            uint32_t n, unsigned width, ep_text *out, ep_error *err);
+/* `plan rules`: all rules with the numbers of a machine. */
+ep_status ep_report_rules(const ep_machine *machine, unsigned width, ep_text *out, ep_error *err);
+/* docs/dla-rules.md: all rules, and what differs between `machines`, one a DLA software version. */
+ep_status ep_report_rules_markdown(const ep_machine *const *machines, uint32_t n, ep_text *out,
+                                   ep_error *err);
+
 /* `plan hw diff` */
 ep_status ep_report_hw_diff(const ep_machine *a, const ep_machine *b,
                             const ep_difference *differences, uint32_t n, unsigned width,

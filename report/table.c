@@ -6,7 +6,7 @@
 #include "report/format.h"
 #include "report/summary.h"
 
-static void append_title(const ep_report *report, unsigned width, ep_text *out)
+void ep__title_section(const ep_report *report, unsigned width, ep_text *out)
 {
     ep_text line = {0};
     const char *overrides = report->machine->overrides;
@@ -55,7 +55,7 @@ static void append_placement(const ep_report *report, unsigned width, ep_text *o
 }
 
 /* The first few operators, each once; their times are guesses. */
-static void append_plugins(const ep_layers *layers, unsigned width, ep_text *out)
+void ep__plugins_section(const ep_layers *layers, unsigned width, ep_text *out)
 {
     enum { OPERATORS_SHOWN = 5, NAME_WIDTH = 48 };
     if (layers->n_plugins == 0) return;
@@ -186,12 +186,14 @@ static void append_memory(const ep_report *report, unsigned width, ep_text *out)
 
 ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out, ep_error *err)
 {
-    append_title(report, width, out);
+    ep__title_section(report, width, out);
     ep_text_printf(out, "\n");
     append_placement(report, width, out);
     if (ep__headline(report)->planned->verdicts) ep_text_printf(out, "\n");
-    EP_TRY(ep__refusals_section(ep__headline(report)->planned, width, out, err));
-    append_plugins(report->layers, width, out);
+    const uint32_t m = ep__headline_mode(report);
+    const ep_run *run = m == EP_NO_INDEX ? NULL : ep__run_of(report, report->n_plans - 1, m);
+    EP_TRY(ep__refusals_section(ep__headline(report)->planned, run, false, width, out, err));
+    ep__plugins_section(report->layers, width, out);
     ep_text_printf(out, "\n");
     append_modes(report, width, out);
     ep_text_printf(out, "\n");

@@ -72,6 +72,16 @@ typedef struct ep_cbuf_need {
 ep_cbuf_need ep_sim_cbuf(const ep_dla *dla, const int64_t input_nchw[4], const ep_window *window,
                          int64_t groups, ep_precision precision);
 
+/* ---- structured sparsity ------------------------------------------------------------------- */
+
+/* Which condition keeps a DLA that has structured sparsity from skipping zeros of this layer in
+ * this precision, be its weights 2:4 sparse or not ("it is grouped"); NULL: none. */
+const char *ep_sim_dla_not_sparse(const ep_layers *layers, const ep_layer *layer,
+                                  ep_precision precision);
+
+/* The constant of a layer that is its weights, of rank 2 at least; EP_NO_INDEX: none. */
+uint32_t ep_sim_weights(const ep_layers *layers, const ep_layer *layer);
+
 /* ---- a plan at an operating point ---------------------------------------------------------- */
 
 typedef struct ep_unit_busy {

@@ -25,9 +25,6 @@ const ep_layer *ep__main_layer(const ep_plan *plan, const ep_kernel *kernel);
 /* Does the kernel's device skip the zeros of this layer of it? */
 bool ep__is_sparse(const ep_plan *plan, const ep_kernel *kernel, const ep_layer *layer);
 
-/* The constant of a layer that is its weights, of rank 2 at least; EP_NO_INDEX: none. */
-uint32_t ep__weights_of(const ep_plan *plan, const ep_layer *layer);
-
 /* Bytes of 2:4 sparse weights as a share of the dense ones. */
 double ep__sparse_share(ep_precision precision);
 

@@ -31,7 +31,7 @@ double ep__const_bytes(const ep_plan *plan, const ep_kernel *kernel, const ep_la
 {
     const double dense = ep__tensor_bytes(plan, constant, kernel->precision, false);
     const bool sparse =
-        ep__is_sparse(plan, kernel, layer) && constant == ep__weights_of(plan, layer);
+        ep__is_sparse(plan, kernel, layer) && constant == ep_sim_weights(plan->layers, layer);
     return sparse ? dense * ep__sparse_share(kernel->precision) : dense;
 }
 

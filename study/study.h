@@ -1,9 +1,13 @@
-/* study: what if? So far one question: how far are the predictions from measurements?
+/* study: what if? So far two questions: how far are the predictions from measurements, and is a
+ * network good enough, or no worse than it was?
  *
  * A measurements file is CSV, one measured figure a row (docs/accuracy.md describes the columns).
  * Each row names a machine, a mode, a workload (a model, one layer, two models at once, or idle),
  * how it was run and what was measured. A validation predicts every row; what cannot be predicted
  * stays in it with the reason. Rows that belong to one statement about accuracy share a group.
+ *
+ * A gate is a condition that makes `plan check` fail: a bound on one figure, or a baseline, what an
+ * earlier check printed.
  *
  * Plain data, owned by the arena of the validation.
  */
@@ -176,5 +180,37 @@ ep_status ep_validate_profile(const char *profile, const ep_layers *layers, cons
 /* Fills the groups of a validation whose rows and predictions are there. */
 ep_status ep_validation_summarise(ep_validation *validation, ep_error *err);
 void ep_validation_free(ep_validation *validation); /* accepts NULL */
+
+/* ---- gates --------------------------------------------------------------------------------- */
+
+/* What `plan check` found, as far as gates ask for it. */
+typedef struct ep_gate_facts {
+    uint32_t layers, layers_dla, fallbacks, subgraphs, transitions;
+    double macs_dla_pct, time_dla_pct;
+    double latency_ms, gpu_latency_ms; /* of the check, and of everything on the GPU */
+} ep_gate_facts;
+
+/* Is this a condition of --fail-on? `fallback` (a layer is not on the DLA), `slower-than-gpu`, or a
+ * name, `>`, `>=`, `<` or `<=`, and a number. Names: subgraphs, fallbacks, transitions; dla-macs,
+ * dla-time, dla-layers in percent; latency-ms. EP_BAD_USAGE says what is wrong and what is allowed.
+ */
+ep_status ep_gate_valid(const char *condition, ep_error *err);
+
+/* EP_OK when the condition does not hold; EP_GATE_FAILED, with the actual value, when it does, or
+ * when its figure is not finite. EP_BAD_USAGE as ep_gate_valid. */
+ep_status ep_gate_check(const char *condition, const ep_gate_facts *facts, const char *model,
+                        ep_error *err);
+
+/* Compares two documents of `plan check --json`, layers by name: the file `path`, what was, and
+ * `now`, of `size` bytes. Appends to `diff` what differs, lines for people, or "no change".
+ * EP_GATE_FAILED when it became worse: a layer left the DLA or a new one is not on it, subgraphs or
+ * transitions grew, or the share of MACs on the DLA fell by more than 0.05 points; latency is only
+ * reported. EP_BAD_FILE with the place: not such a document. EP_BAD_USAGE: of another hardware,
+ * mode or precision. Another model is a line of `diff`. */
+ep_status ep_baseline_compare(const char *path, const char *now, size_t size, ep_text *diff,
+                              ep_error *err);
+/* The same with what was in memory; `path` is for messages. */
+ep_status ep_baseline_compare_text(const char *was, size_t was_size, const char *path,
+                                   const char *now, size_t size, ep_text *diff, ep_error *err);
 
 #endif

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,12 +26,19 @@ const ep_rule *ep_rule_row(uint32_t index)
     return NULL;
 }
 
-const ep_rule *ep_rule_loadables(void)
+const ep_rule *ep_rule_find(const char *id)
 {
-    const ep__rule_family *general = &ep__general_rules;
-    uint32_t i = 0;
-    while (general->rows[i].holds) i++;
-    return &general->rows[i].rule;
+    const ep_rule *rule;
+    for (uint32_t i = 0; (rule = ep_rule_row(i)); i++) {
+        if (strcmp(rule->id, id) == 0) return rule;
+    }
+    return NULL;
+}
+
+bool ep_rule_is_about_combinations(const ep_rule *rule)
+{
+    _Static_assert(offsetof(ep__rule, rule) == 0, "a rule is the head of its row");
+    return !((const ep__rule *)(const void *)rule)->holds;
 }
 
 static uint32_t count_rules(void)
@@ -74,6 +82,19 @@ void ep__bound(ep_refusal *refusal, const char *format, ...)
     tidy(refusal->bound, length);
 }
 
+void ep__hint(const ep__rule_context *c, ep_refusal *refusal, ep_change change, const char *format,
+              ...)
+{
+    ep_text text = {0};
+    va_list args;
+    va_start(args, format);
+    ep_text_vprintf(&text, format, args);
+    va_end(args);
+    refusal->hint = text.failed ? NULL : ep_arena_string(c->arena, text.data, text.length);
+    refusal->change = change;
+    ep_text_free(&text);
+}
+
 void ep__bound_range(ep_refusal *refusal, ep_range range)
 {
     if (range.min == range.max) {
@@ -81,6 +102,24 @@ void ep__bound_range(ep_refusal *refusal, ep_range range)
     } else {
         ep__bound(refusal, "%" PRId64 "..%" PRId64, range.min, range.max);
     }
+}
+
+const ep_layer *ep__producer(const ep__rule_context *c, uint32_t i)
+{
+    const ep_layers *layers = c->layers;
+    if (i >= c->layer->n_inputs) return NULL;
+    const uint32_t producer = layers->producer[layers->root[c->layer->inputs[i]]];
+    return producer == EP_NO_INDEX ? NULL : &layers->layers[producer];
+}
+
+const ep_layer *ep__only_reader(const ep__rule_context *c)
+{
+    const ep_layers *layers = c->layers;
+    if (c->layer->n_outputs != 1) return NULL;
+    const uint32_t out = layers->root[c->layer->outputs[0]];
+    const uint32_t first = layers->users_begin[out];
+    if (layers->is_output[out] || layers->users_begin[out + 1] != first + 1) return NULL;
+    return &layers->layers[layers->users[first]];
 }
 
 uint8_t ep__nchw_axes(int rank, uint8_t axes)
@@ -129,7 +168,7 @@ bool ep__operands_constant(const ep__rule_context *c, const char *what, ep_refus
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
-static bool has_int8(const ep_layer *layer, const ep_dla_limits *limits)
+bool ep__has_int8(const ep_layer *layer, const ep_dla_limits *limits)
 {
     switch (layer->type) {
     case EP_LAYER_SOFTMAX:
@@ -145,7 +184,7 @@ static bool has_int8(const ep_layer *layer, const ep_dla_limits *limits)
 static ep_precision precision_of(const ep_layers *layers, const ep_layer *layer,
                                  const ep_dla_limits *limits, ep_precision asked)
 {
-    if (asked != EP_INT8 || !has_int8(layer, limits)) return EP_FP16;
+    if (asked != EP_INT8 || !ep__has_int8(layer, limits)) return EP_FP16;
     return layers->quantized && !ep__is_scaled(layers, layer) ? EP_FP16 : EP_INT8;
 }
 
@@ -157,7 +196,7 @@ static const ep_shape *first_shape(const ep_layers *layers, const uint32_t *tens
 }
 
 static ep__rule_context context_of(const ep_layers *layers, const ep_layer *layer,
-                                   const ep_dla *dla, ep_precision asked)
+                                   const ep_dla *dla, ep_precision asked, ep_arena *arena)
 {
     ep__rule_context c = {.layers = layers,
                           .layer = layer,
@@ -166,39 +205,50 @@ static ep__rule_context context_of(const ep_layers *layers, const ep_layer *laye
                           .asked = asked,
                           .precision = precision_of(layers, layer, &dla->limits, asked),
                           .in_shape = first_shape(layers, layer->inputs, layer->n_inputs),
-                          .out_shape = first_shape(layers, layer->outputs, layer->n_outputs)};
+                          .out_shape = first_shape(layers, layer->outputs, layer->n_outputs),
+                          .arena = arena};
     c.has_nchw = ep_nchw(c.in_shape, c.in) && ep_nchw(c.out_shape, c.out);
     return c;
 }
 
-/* Asks all rules for the layer's type; `found` has room for all of them. Without a DLA there are no
- * limits to ask about: the first refusal, which says so, is the only one. */
-static uint32_t ask(const ep__rule_context *c, ep_refusal *found)
+/* Asks all rules for the layer's type; `trials` has room for all of them. Without a DLA there are
+ * no limits to ask about: the first refusal, which says so, is the last. */
+static ep_status ask(const ep__rule_context *c, ep_trial *trials, uint32_t *n, ep_error *err)
 {
     const uint64_t type = UINT64_C(1) << c->layer->type;
-    uint32_t n = 0;
+    *n = 0;
     for (size_t f = 0; f < N_FAMILIES; f++) {
         for (uint32_t i = 0; i < families[f]->n_rows; i++) {
             const ep__rule *row = &families[f]->rows[i];
             if (!(row->types & type) || !row->holds) continue;
-            found[n] = (ep_refusal){.rule = &row->rule};
-            if (row->holds(c, &found[n])) continue;
-            n++;
-            if (c->dla->cores == 0) return n;
+            ep_refusal refusal = {
+                .rule = &row->rule, .hint = row->rule.hint, .change = row->rule.change};
+            const bool holds = row->holds(c, &refusal);
+            if (!holds && !refusal.hint) return ep_fail_memory(err);
+            trials[(*n)++] = (ep_trial){
+                .holds = holds, .refusal = holds ? (ep_refusal){.rule = &row->rule} : refusal};
+            if (!holds && c->dla->cores == 0) return EP_OK;
         }
     }
-    return n;
+    return EP_OK;
 }
 
 ep_status ep_dla_check(const ep_layers *layers, const ep_machine *machine, ep_precision asked,
                        ep_arena *arena, ep_verdict **verdicts, ep_error *err)
 {
+    const uint32_t n_rules = count_rules();
     ep_verdict *all = EP_NEW(arena, ep_verdict, layers->n_layers);
-    ep_refusal *found = EP_NEW(arena, ep_refusal, count_rules());
-    if (!all || !found) return ep_fail_memory(err);
+    ep_trial *trials = EP_NEW(arena, ep_trial, n_rules);
+    ep_refusal *found = EP_NEW(arena, ep_refusal, n_rules);
+    if (!all || !trials || !found) return ep_fail_memory(err);
     for (uint32_t i = 0; i < layers->n_layers; i++) {
-        const ep__rule_context c = context_of(layers, &layers->layers[i], &machine->dla, asked);
-        const uint32_t n = ask(&c, found);
+        const ep__rule_context c =
+            context_of(layers, &layers->layers[i], &machine->dla, asked, arena);
+        uint32_t n_trials, n = 0;
+        EP_TRY(ask(&c, trials, &n_trials, err));
+        for (uint32_t t = 0; t < n_trials; t++) {
+            if (!trials[t].holds) found[n++] = trials[t].refusal;
+        }
         all[i] = (ep_verdict){.accepted = n == 0, .precision = c.precision, .n_refusals = n};
         if (n == 0) continue;
         all[i].refusals = ep_arena_copy(arena, found, n * sizeof *found);
@@ -206,4 +256,15 @@ ep_status ep_dla_check(const ep_layers *layers, const ep_machine *machine, ep_pr
     }
     *verdicts = all;
     return EP_OK;
+}
+
+ep_status ep_dla_explain(const ep_layers *layers, const ep_machine *machine, ep_precision asked,
+                         uint32_t layer, ep_arena *arena, ep_trial **trials, uint32_t *n,
+                         ep_error *err)
+{
+    assert(layer < layers->n_layers);
+    const ep__rule_context c =
+        context_of(layers, &layers->layers[layer], &machine->dla, asked, arena);
+    *trials = EP_NEW(arena, ep_trial, count_rules());
+    return *trials ? ask(&c, *trials, n, err) : ep_fail_memory(err);
 }

@@ -7,6 +7,16 @@ static bool axis(const ep__rule_context *c, ep_refusal *refusal)
     char text[EP_SHAPE_TEXT];
     ep__value(refusal, "axis %d of %s", c->layer->axis, ep_shape_text(c->out_shape, text));
     ep__bound(refusal, "channels");
+    const int rank = c->out_shape->rank;
+    if (rank == 4 && c->layer->axis > 1) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "Transpose its inputs so that axis %d becomes the channels, and the result back.",
+                 c->layer->axis);
+    } else if (rank == 3) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "Cut the network before the tensors lose a dimension, and join behind it; or keep "
+                 "four dimensions and join along the channels.");
+    }
     return false;
 }
 
@@ -21,11 +31,12 @@ static bool inputs(const ep__rule_context *c, ep_refusal *refusal)
 
 static const ep__rule rows[] = {
     {{"concat.axis", "Tensors are joined along the channels, the third dimension from last.",
-      "Concatenate along the channels, or cut the network before it.", EP__HEADER, EP_HEADER},
+      "Cut the network before it, and join behind the network.", EP_CHANGE_EXACT, EP__HEADER,
+      EP_HEADER},
      EP__TYPE(CONCATENATION),
      axis},
-    {{"concat.inputs", "At least two tensors are joined.", "Remove the Concat.", EP__GUIDE,
-      EP_DOCUMENTED},
+    {{"concat.inputs", "At least two tensors are joined.", "Remove the Concat.", EP_CHANGE_EXACT,
+      EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(CONCATENATION),
      inputs},
 };

@@ -1,4 +1,34 @@
+#include <inttypes.h>
+#include <string.h>
+
 #include "planner/rules/rules.h"
+
+/* x to a constant power of 2 or 3; 0: another, or a computed one. */
+static int whole_power(const ep__rule_context *c)
+{
+    double power;
+    if (c->layer->n_consts != 1) return 0;
+    const ep_tensor *exponent = &c->layers->network->tensors[c->layer->consts[0]];
+    if (!ep_tensor_scalar(exponent, &power)) return 0;
+    return power == 2 ? 2 : power == 3 ? 3 : 0;
+}
+
+static void function_hint(const ep__rule_context *c, ep_refusal *refusal)
+{
+    const int power = c->layer->function == EP_FN_POW ? whole_power(c) : 0;
+    if (power) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as x * x%s.", power == 3 ? " * x" : "");
+    } else if (c->layer->function == EP_FN_DIV || c->layer->function == EP_FN_POW) {
+        ep__hint(c, refusal, EP_CHANGE_SETTING, "Use DLA software that has it: %s is in trt-10.x.",
+                 c->layer->op);
+    } else if (strcmp(c->layer->op, "Mean") == 0) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as a Sum and a Mul by a constant.");
+    } else if (strcmp(c->layer->op, "And") == 0) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as the Mul of maps of 0 and 1.");
+    } else if (strcmp(c->layer->op, "Or") == 0) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as the Max of maps of 0 and 1.");
+    }
+}
 
 static bool function(const ep__rule_context *c, ep_refusal *refusal)
 {
@@ -6,7 +36,9 @@ static bool function(const ep__rule_context *c, ep_refusal *refusal)
     size_t n = 5;
     if (c->limits->div) allowed[n++] = EP_FN_DIV;
     if (c->limits->pow) allowed[n++] = EP_FN_POW;
-    return ep__function_among(c, allowed, n, refusal);
+    if (ep__function_among(c, allowed, n, refusal)) return true;
+    function_hint(c, refusal);
+    return false;
 }
 
 /* An operand has the shape of the output, or is spread over it in one of the two ways the DLA has:
@@ -27,6 +59,19 @@ static bool spreads(const ep_tensor *operand, const ep_shape *out_shape, const i
     return (own[1] == out[1] || own[1] == 1) && own[2] == 1 && own[3] == 1;
 }
 
+static void broadcast_hint(const ep__rule_context *c, const ep_tensor *operand, ep_refusal *refusal)
+{
+    int64_t own[4];
+    if (ep_tensor_is_const(operand)) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT, "Store the constant expanded to the whole map.");
+    } else if (ep_nchw(&operand->shape, own) && own[1] == 1 && own[0] == c->out[0] &&
+               own[2] == c->out[2] && own[3] == c->out[3]) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "Repeat the operand along C by a 1x1 Conv of %" PRId64 " kernels that are 1.",
+                 c->out[1]);
+    }
+}
+
 static bool broadcast(const ep__rule_context *c, ep_refusal *refusal)
 {
     const ep_layer *layer = c->layer;
@@ -39,6 +84,7 @@ static bool broadcast(const ep__rule_context *c, ep_refusal *refusal)
         char text[EP_SHAPE_TEXT];
         ep__value(refusal, "operand %s", ep_shape_text(&operand->shape, text));
         ep__bound(refusal, "NxCxHxW, NxCx1x1 or Nx1x1x1");
+        broadcast_hint(c, operand, refusal);
         return false;
     }
     return true;
@@ -81,28 +127,32 @@ static bool comparison_cast(const ep__rule_context *c, ep_refusal *refusal)
 }
 
 static const ep__rule rows[] = {
-    {{"elementwise.function", "The DLA has the element-wise function.",
-      "Rewrite it with sums and products (a square as x * x), or move it behind the network.",
+    {{"elementwise.function", "The function is Sum, Sub, Prod, Max, Min{div?, Div}{pow?, Pow}.",
+      "Rewrite it with sums and products, or move it behind the network.", EP_CHANGE_NONE,
       EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(ELEMENTWISE),
      function},
     {{"elementwise.broadcast",
-      "An operand has the shape of the result, or one value per channel, or one per image.",
-      "Expand the operand before the network, or swap its dimensions so that it varies along "
-      "the channels.",
-      EP__GUIDE_10, EP_INFERRED},
+      "An operand has the shape of the result, or one value per channel (N x C x 1 x 1), or one "
+      "per image (N x 1 x 1 x 1).",
+      "Expand the operand before the network, or swap its dimensions so that it varies along the "
+      "channels.",
+      EP_CHANGE_EXACT, EP__GUIDE_10, EP_INFERRED},
      EP__TYPE(ELEMENTWISE) | EP__TYPE(COMPARISON),
      broadcast},
-    {{"comparison.function", "The DLA has the comparison.",
-      "Compare after the network, or on the GPU.", EP__OPERATORS, EP_DOCUMENTED},
+    {{"comparison.function",
+      "{comparison?The comparison is Equal, Greater or Less}{comparison!The DLA compares nothing}.",
+      "Compare after the network, or on the GPU.", EP_CHANGE_NONE, EP__OPERATORS, EP_DOCUMENTED},
      EP__TYPE(COMPARISON),
      comparison_function},
     {{"comparison.precision", "A comparison runs in INT8 only.",
-      "Use INT8; in a quantized network, put Q/DQ in front of it.", EP__GUIDE_10, EP_DOCUMENTED},
+      "Use INT8; in a quantized network, put Q/DQ in front of it.", EP_CHANGE_SETTING, EP__GUIDE_10,
+      EP_DOCUMENTED},
      EP__TYPE(COMPARISON),
      comparison_precision},
     {{"comparison.cast", "The result of a comparison is cast at once.",
-      "Cast the result to float before anything else reads it.", EP__GUIDE_10, EP_DOCUMENTED},
+      "Cast the result to float before anything else reads it.", EP_CHANGE_EXACT, EP__GUIDE_10,
+      EP_DOCUMENTED},
      EP__TYPE(COMPARISON),
      comparison_cast},
 };

@@ -26,10 +26,34 @@ static bool no_dla(const ep__rule_context *c, ep_refusal *refusal)
     return false;
 }
 
+static void unsupported_hint(const ep__rule_context *c, ep_refusal *refusal)
+{
+    switch (c->layer->type) {
+    case EP_LAYER_GATHER:
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "With constant indices along C, H or W, write it as Slices and a Concat.");
+        return;
+    case EP_LAYER_SELECT:
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "With a constant condition of 0 and 1, write it as c * x + (1 - c) * y.");
+        return;
+    case EP_LAYER_RECURRENT:
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "Unroll it into 1x1 Convs, Sigmoid, Tanh, Mul and Add.");
+        return;
+    case EP_LAYER_TOPK:
+    case EP_LAYER_SCATTER:
+        ep__hint(c, refusal, EP_CHANGE_NONE, "Cut the network before it, as post-processing.");
+        return;
+    default: return;
+    }
+}
+
 static bool unsupported(const ep__rule_context *c, ep_refusal *refusal)
 {
     ep__value(refusal, "%s", c->layer->op);
     ep__bound(refusal, "an operator of the DLA");
+    unsupported_hint(c, refusal);
     return false;
 }
 
@@ -94,17 +118,20 @@ static bool batch(const ep__rule_context *c, ep_refusal *refusal)
 
 static bool dimension(const ep__rule_context *c, ep_refusal *refusal)
 {
-    return dimensions_within(c, 1, 3, c->limits->dim_max, refusal);
+    if (dimensions_within(c, 1, 3, c->limits->dim_max, refusal)) return true;
+    const ep_shape *map = ep__flattened(c);
+    if (map) ep__flatten_hint(c, map, refusal);
+    return false;
 }
 
 static bool dynamic_shape(const ep__rule_context *c, ep_refusal *refusal)
 {
     for (uint32_t i = 0; i < n_operands(c->layer); i++) {
         const ep_tensor *tensor = operand(c, i);
-        for (int a = 1; a < tensor->shape.rank; a++) {
+        for (int a = 0; a < tensor->shape.rank; a++) {
             if (!(tensor->was_symbolic >> a & 1u)) continue;
-            ep__value(refusal, "dimension %d of %s", a, tensor->name);
-            ep__bound(refusal, "the leading dimension only");
+            ep__value(refusal, "varying dimension %d of %s", a, tensor->name);
+            ep__bound(refusal, "min = opt = max");
             return false;
         }
     }
@@ -123,9 +150,19 @@ static bool buffer_need(const ep__rule_context *c, ep_cbuf_need *need)
 static bool fits_buffer(const ep__rule_context *c, uint64_t weights, uint64_t data,
                         ep_refusal *refusal)
 {
-    if (weights + data <= (uint64_t)c->dla->cbuf_banks) return true;
+    const uint64_t banks = (uint64_t)c->dla->cbuf_banks;
+    if (weights + data <= banks) return true;
     ep__value(refusal, "%" PRIu64 " weight + %" PRIu64 " input banks", weights, data);
-    ep__bound(refusal, "%" PRId64 " banks", c->dla->cbuf_banks);
+    ep__bound(refusal, "%" PRIu64 " banks", banks);
+    if (c->precision != EP_INT8) {
+        const ep_cbuf_need int8 =
+            ep_sim_cbuf(c->dla, c->in, &c->layer->window, c->layer->groups, EP_INT8);
+        if (int8.weight_banks_group + int8.data_banks <= banks) {
+            ep__hint(c, refusal, EP_CHANGE_SETTING,
+                     "Use INT8: %" PRIu64 " weight + %" PRIu64 " input banks.",
+                     int8.weight_banks_group, int8.data_banks);
+        }
+    }
     return false;
 }
 
@@ -146,62 +183,80 @@ static bool cbuf_group(const ep__rule_context *c, ep_refusal *refusal)
 }
 
 #define CBUF_HINT                                                                                  \
-    "Use INT8, narrow the input (fewer channels, or strips of its width), or reduce the kernel "   \
-    "or its dilation."
+    "Cut the input into strips of its width that overlap by the kernel, or split its channels "    \
+    "and "                                                                                         \
+    "add the results."
 
 static const ep__rule rows[] = {
-    {{"general.no-dla", "The module has a DLA.", "Choose a module with a DLA.",
+    {{"general.no-dla", "The module has a DLA.", "Choose a module with a DLA.", EP_CHANGE_SETTING,
       "NVIDIA Deep-Learning-Accelerator-SW, FAQ", EP_DOCUMENTED},
      EP__ALL_TYPES,
      no_dla},
     {{"general.precision", "The DLA computes in FP16 and INT8 only.",
-      "Plan with --precision int8 or fp16.", EP__GUIDE, EP_DOCUMENTED},
+      "Plan with --precision int8 or fp16.", EP_CHANGE_SETTING, EP__GUIDE, EP_DOCUMENTED},
      EP__ALL_TYPES,
      precision},
     {{"general.unsupported", "The DLA has the operator.",
-      "Rewrite it with operators that the DLA has, or cut the network there.", EP__OPERATORS,
-      EP_DOCUMENTED},
+      "Rewrite it with operators that the DLA has, or cut the network there.", EP_CHANGE_NONE,
+      EP__OPERATORS, EP_DOCUMENTED},
      EP__ALL_TYPES & ~(EP__DLA_TYPES | EP__TYPE(MATRIX_MULTIPLY) | EP__TYPE(NORMALIZATION)),
      unsupported},
     {{"general.type", "Tensors hold real numbers.",
-      "Keep index arithmetic out of the network, or fold it into constants.", EP__GUIDE,
-      EP_DOCUMENTED},
+      "Keep index arithmetic out of the network, or fold it into constants.", EP_CHANGE_EXACT,
+      EP__GUIDE, EP_DOCUMENTED},
      EP__DLA_TYPES,
      element_type},
     {{"general.rank",
-      "Tensors are N x C x H x W; N x C counts, and further leading dimensions "
-      "count as batch.",
-      "Keep the tensor four-dimensional: with H = 1 instead of N x C x W.", EP__GUIDE,
-      EP_DOCUMENTED},
+      "Tensors are N x C x H x W; N x C counts, and further leading dimensions count as batch.",
+      "Keep the tensor four-dimensional: with H = 1 instead of N x C x W.", EP_CHANGE_EXACT,
+      EP__GUIDE, EP_DOCUMENTED},
      EP__DLA_TYPES,
      rank},
-    {{"general.batch", "The batch, all dimensions but C, H and W multiplied, is limited.",
-      "Plan with a smaller --batch.", EP__GUIDE, EP_DOCUMENTED},
-     EP__DLA_TYPES,
+    {{"general.batch",
+      "The batch, all dimensions but C, H and W multiplied, is at most {batch_max}.",
+      "Plan with a smaller --batch.", EP_CHANGE_SETTING, EP__GUIDE, EP_DOCUMENTED},
+     EP__DLA_TYPES | EP__TYPE(NORMALIZATION),
      batch},
-    {{"general.dimension", "C, H and W of every tensor are limited.",
-      "Split the tensor along that dimension.", EP__GUIDE_10, EP_DOCUMENTED},
-     EP__DLA_TYPES,
+    {{"general.dimension", "C, H and W of every tensor are at most {dim_max} each.",
+      "Split the tensor along that dimension.", EP_CHANGE_EXACT, EP__GUIDE_10, EP_DOCUMENTED},
+     EP__DLA_TYPES | EP__TYPE(NORMALIZATION),
      dimension},
-    {{"general.dynamic-shape",
-      "Shapes are fixed when the engine is built; only the leading "
-      "dimension may be a wildcard in the file.",
-      "Export the network with fixed shapes.", EP__GUIDE, EP_DOCUMENTED},
-     EP__DLA_TYPES,
+    {{"general.dynamic-shape", "Shapes are fixed when the engine is built: min = opt = max.",
+      "Export the network with fixed shapes.", EP_CHANGE_SETTING, EP__GUIDE, EP_DOCUMENTED},
+     EP__DLA_TYPES | EP__TYPE(NORMALIZATION),
      dynamic_shape},
-    {{"general.cbuf", "One kernel and the input rows of one output row fit the convolution buffer.",
-      CBUF_HINT, EP__GUIDE, EP_DOCUMENTED},
+    {{"general.cbuf",
+      "One kernel and the input rows of one output row fit the {dla.cbuf_banks} banks of "
+      "{dla.cbuf_bank_bytes} of the convolution buffer.",
+      CBUF_HINT, EP_CHANGE_EXACT, EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(CONVOLUTION),
      cbuf},
     {{"general.cbuf-group",
-      "The kernels that are loaded at once and the input rows of one output "
-      "row fit the convolution buffer.",
-      CBUF_HINT, "NVIDIA/TensorRT#3499; " EP__NVDLA, EP_INFERRED},
+      "The kernels that are loaded at once and the input rows of one output row fit the "
+      "{dla.cbuf_banks} banks of {dla.cbuf_bank_bytes} of the convolution buffer.",
+      CBUF_HINT, EP_CHANGE_EXACT, "NVIDIA/TensorRT#3499; " EP__NVDLA, EP_INFERRED},
      EP__TYPE(CONVOLUTION),
      cbuf_group},
-    {{"general.loadables", "The number of subgraphs on a DLA core is limited: each is a loadable.",
-      "Remove the cause of other fallbacks, so that fewer and larger subgraphs remain.", EP__GUIDE,
-      EP_DOCUMENTED},
+    {{"general.loadables",
+      "At most {loadables_per_core} subgraphs are loaded on a DLA core and {loadables_total} on "
+      "all; each is a loadable.",
+      "Remove the cause of other fallbacks, so that fewer and larger subgraphs remain.",
+      EP_CHANGE_EXACT, EP__GUIDE, EP_DOCUMENTED},
+     EP__DLA_TYPES,
+     NULL},
+    {{"general.loadable-batch", "Layers of one loadable have the same batch; others are cut apart.",
+      "Keep the batch the same throughout: no Reshape that moves it into other dimensions.",
+      EP_CHANGE_EXACT, EP__GUIDE_10, EP_DOCUMENTED},
+     EP__DLA_TYPES,
+     NULL},
+    {{"general.local-dram",
+      "The intermediate tensors of a loadable take at most {local_dram_bytes}.",
+      "Plan with a smaller --batch or input, or make the local pool larger.", EP_CHANGE_SETTING,
+      EP__HEADER, EP_HEADER},
+     EP__DLA_TYPES,
+     NULL},
+    {{"general.global-dram", "The weights of a loadable take at most {global_dram_bytes}.",
+      "Use INT8, or make the global pool larger.", EP_CHANGE_SETTING, EP__HEADER, EP_HEADER},
      EP__DLA_TYPES,
      NULL},
 };

@@ -1,3 +1,5 @@
+#include <inttypes.h>
+
 #include "planner/rules/rules.h"
 
 static bool function(const ep__rule_context *c, ep_refusal *refusal)
@@ -17,11 +19,37 @@ static bool is_reduction(const ep__rule_context *c)
     return c->layer->global && c->layer->function == EP_FN_MAX_POOL && c->limits->reduce_max;
 }
 
+/* A window that is the whole map splits into steps; a maximum also into overlapping ones. */
+static void window_hint(const ep__rule_context *c, ep_refusal *refusal)
+{
+    const ep_window *w = &c->layer->window;
+    const bool max_pool = c->layer->function == EP_FN_MAX_POOL;
+    if (w->rank != 2 || !c->has_nchw) return;
+    if (w->kernel[0] == c->in[2] && w->kernel[1] == c->in[3] && c->out[2] == 1 && c->out[3] == 1) {
+        ep__whole_map_hint(c, max_pool ? "MaxPool" : "AveragePool", w->kernel[0], w->kernel[1], "",
+                           refusal);
+    } else if (max_pool) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "Use several MaxPools, all but the last of stride 1: each window k adds k - 1 to "
+                 "what they span together, %" PRId64 "x%" PRId64
+                 "; share the padding out likewise.",
+                 w->kernel[0], w->kernel[1]);
+    } else if (w->kernel[0] <= c->limits->conv_kernel.max &&
+               w->kernel[1] <= c->limits->conv_kernel.max && c->layer->count_include_pad) {
+        ep__hint(c, refusal, EP_CHANGE_EXACT,
+                 "Use a depthwise Conv %" PRId64 "x%" PRId64 " whose weights are 1/%" PRId64 ".",
+                 w->kernel[0], w->kernel[1], w->kernel[0] * w->kernel[1]);
+    }
+}
+
 static bool window(const ep__rule_context *c, ep_refusal *refusal)
 {
     const ep_window *w = &c->layer->window;
-    return is_reduction(c) ||
-           ep__window_within(w, "window", w->kernel, c->limits->pool_window, refusal);
+    if (is_reduction(c) ||
+        ep__window_within(w, "window", w->kernel, c->limits->pool_window, refusal))
+        return true;
+    window_hint(c, refusal);
+    return false;
 }
 
 static bool padding(const ep__rule_context *c, ep_refusal *refusal)
@@ -37,7 +65,9 @@ static bool padding_window(const ep__rule_context *c, ep_refusal *refusal)
 static bool stride(const ep__rule_context *c, ep_refusal *refusal)
 {
     const ep_window *w = &c->layer->window;
-    return ep__window_within(w, "stride", w->stride, c->limits->pool_stride, refusal);
+    if (ep__window_within(w, "stride", w->stride, c->limits->pool_stride, refusal)) return true;
+    if (w->rank == 2) ep__stride_hint(c, c->layer->op, c->limits->pool_stride.max, refusal);
+    return false;
 }
 
 static bool dilation(const ep__rule_context *c, ep_refusal *refusal)
@@ -61,37 +91,44 @@ static bool inclusive_padding(const ep__rule_context *c, ep_refusal *refusal)
 
 static const ep__rule rows[] = {
     {{"pool.function", "Pooling takes the maximum or the average.", "Use MaxPool or AveragePool.",
-      EP__GUIDE, EP_DOCUMENTED},
+      EP_CHANGE_RETRAIN, EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(POOLING),
      function},
     {{"pool.dims", "Pooling is two-dimensional.", "Write 1-D pooling as 2-D with height 1.",
-      EP__GUIDE, EP_DOCUMENTED},
+      EP_CHANGE_EXACT, EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(POOLING),
      dims},
     {{"pool.window",
-      "Window height and width are limited; that of global pooling is the whole map.",
-      "Pool in several steps, AveragePool after AveragePool or MaxPool after MaxPool, whose "
-      "windows multiply to this one.",
-      EP__GUIDE, EP_DOCUMENTED},
+      "Window height and width lie in {pool_window}; the window of global pooling is the whole "
+      "map{reduce_max?, but a global maximum is a reduction}.",
+      "Pool in several steps, AveragePool after AveragePool or MaxPool after MaxPool.",
+      EP_CHANGE_APPROXIMATE, EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(POOLING),
      window},
-    {{"pool.padding", "Padding is limited.", "Pad less, or pool in two steps.", EP__GUIDE,
-      EP_DOCUMENTED},
+    {{"pool.padding", "Padding lies in {pool_padding}.", "Pad less, or pool in two steps.",
+      EP_CHANGE_APPROXIMATE, EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(POOLING),
      padding},
     {{"pool.padding-window", "Padding is smaller than the window.",
-      "Pad less: such a window sees nothing but padding.", EP__NVDLA, EP_INFERRED},
+      "Pad less: such a window sees nothing but padding.", EP_CHANGE_APPROXIMATE, EP__NVDLA,
+      EP_INFERRED},
      EP__TYPE(POOLING),
      padding_window},
-    {{"pool.stride", "Strides are limited.", "Pool in two steps.", EP__GUIDE, EP_DOCUMENTED},
+    {{"pool.stride", "Strides lie in {pool_stride}.",
+      "Use a smaller stride, then a 1x1 MaxPool that skips the rest.", EP_CHANGE_EXACT, EP__GUIDE,
+      EP_DOCUMENTED},
      EP__TYPE(POOLING),
      stride},
     {{"pool.dilation", "A pooling window is not dilated.",
-      "Use a window without dilation, or several MaxPools.", EP__HEADER, EP_INFERRED},
+      "Use a window without dilation, or several MaxPools.", EP_CHANGE_RETRAIN, EP__HEADER,
+      EP_INFERRED},
      EP__TYPE(POOLING),
      dilation},
-    {{"pool.inclusive-padding", "An average counts its padding.",
-      "Export with count_include_pad = 1, or without padding.", EP__HEADER, EP_HEADER},
+    {{"pool.inclusive-padding",
+      "An average {pool_inclusive_padding_only?counts}{pool_inclusive_padding_only!counts or "
+      "leaves out} its padding.",
+      "Export with count_include_pad = 1, or without padding.", EP_CHANGE_APPROXIMATE, EP__HEADER,
+      EP_HEADER},
      EP__TYPE(POOLING),
      inclusive_padding},
 };

@@ -5,6 +5,8 @@
  * function decides and, when it refuses, says what the layer has and what the DLA takes. Bounds
  * come from the machine (ep_dla_limits).
  *
+ * What braces in the text mean: ep_rule.
+ *
  * A rule judges one thing only. What it needs but another rule refuses (a tensor that is no NCHW,
  * a window that is not two-dimensional) it lets pass: the other rule says it.
  */
@@ -23,9 +25,11 @@ typedef struct ep__rule_context {
     const ep_shape *in_shape, *out_shape; /* first input and output; a scalar where there is none */
     bool has_nchw;                        /* both are N, C, H, W: `in`, `out` */
     int64_t in[4], out[4];
+    ep_arena *arena; /* of hints */
 } ep__rule_context;
 
-/* Whether the layer passes; if not, `refusal` has its value and its bound. */
+/* Whether the layer passes; if not, `refusal` has its value and its bound, and the rule's hint
+ * unless the function knows one that fits the layer better. */
 typedef bool (*ep__rule_function)(const ep__rule_context *c, ep_refusal *refusal);
 
 typedef struct ep__rule {
@@ -74,6 +78,10 @@ void ep__value(ep_refusal *refusal, const char *format, ...) EP_PRINTF(2, 3);
 void ep__bound(ep_refusal *refusal, const char *format, ...) EP_PRINTF(2, 3);
 void ep__bound_range(ep_refusal *refusal, ep_range range); /* "1..32" */
 
+/* Replaces the rule's hint, and what following it takes, by one for this layer. */
+void ep__hint(const ep__rule_context *c, ep_refusal *refusal, ep_change change, const char *format,
+              ...) EP_PRINTF(4, 5);
+
 static inline bool ep__within(ep_range range, int64_t value)
 {
     return value >= range.min && value <= range.max;
@@ -87,6 +95,18 @@ uint8_t ep__nchw_axes(int rank, uint8_t axes);
 #define EP__AXIS_H 4u
 #define EP__AXIS_W 8u
 
+/* The layer that writes what this layer reads as input `i`; NULL: none does. */
+const ep_layer *ep__producer(const ep__rule_context *c, uint32_t i);
+/* The only layer that reads the first output, which is no output of the network; NULL: there is not
+ * one such layer. */
+const ep_layer *ep__only_reader(const ep__rule_context *c);
+
+/* The shape N x C x H x W that a Flatten or Reshape in front of this fully connected layer
+ * flattened; NULL: there is none. */
+const ep_shape *ep__flattened(const ep__rule_context *c);
+/* Hints at the Conv over the whole map that replaces Flatten and a fully connected layer. */
+void ep__flatten_hint(const ep__rule_context *c, const ep_shape *map, ep_refusal *refusal);
+
 /* The layer computes one of `allowed`; the refusal names its operator and lists them. */
 bool ep__function_among(const ep__rule_context *c, const ep_function *allowed, size_t n,
                         ep_refusal *refusal);
@@ -96,6 +116,9 @@ bool ep__input_is_4d(const ep__rule_context *c, ep_refusal *refusal);
 
 /* No operand but the first is computed; `what` names the others. */
 bool ep__operands_constant(const ep__rule_context *c, const char *what, ep_refusal *refusal);
+
+/* Where the padding of a Pad can go instead (pad.c). */
+void ep__pad_hint(const ep__rule_context *c, ep_refusal *refusal);
 
 /* ---- windows (window.c) -------------------------------------------------------------------- */
 
@@ -107,6 +130,12 @@ bool ep__window_within(const ep_window *window, const char *what, const int64_t 
                        ep_range range, ep_refusal *refusal);
 bool ep__padding_within(const ep_window *window, ep_range range, ep_refusal *refusal);
 bool ep__padding_below_kernel(const ep_window *window, ep_refusal *refusal);
+/* Hints at a smaller stride, at most `max`, and a 1x1 MaxPool behind it that skips the rest. */
+void ep__stride_hint(const ep__rule_context *c, const char *what, int64_t max, ep_refusal *refusal);
+/* Hints how to take `what` ("AveragePool") over all of height x width without a window beyond the
+ * DLA's, and what then is left to do (""). */
+void ep__whole_map_hint(const ep__rule_context *c, const char *what, int64_t height, int64_t width,
+                        const char *then, ep_refusal *refusal);
 bool ep__channels_within(const ep__rule_context *c, ep_range range, ep_refusal *refusal);
 
 #endif

@@ -18,7 +18,7 @@ static bool mode(const ep__rule_context *c, ep_refusal *refusal)
 
 static const ep__rule rows[] = {
     {{"scale.mode", "The constants are one value, one per channel, or one per element of an image.",
-      "Store the constant expanded to C x H x W.", EP__GUIDE, EP_DOCUMENTED},
+      "Store the constant expanded to C x H x W.", EP_CHANGE_EXACT, EP__GUIDE, EP_DOCUMENTED},
      EP__TYPE(SCALE),
      mode},
 };

@@ -30,6 +30,9 @@ static bool axis(const ep__rule_context *c, ep_refusal *refusal)
     if (axis_bit(c) != EP__AXIS_N) return true;
     ep__value(refusal, "axis %d, the batch", c->layer->axis);
     ep__bound(refusal, "C, H, W");
+    ep__hint(
+        c, refusal, EP_CHANGE_EXACT,
+        "Swap the batch with the channels outside of the network: take the Softmax behind it.");
     return false;
 }
 
@@ -53,21 +56,24 @@ static bool size(const ep__rule_context *c, ep_refusal *refusal)
 }
 
 static const ep__rule rows[] = {
-    {{"softmax.version", "This generation of the DLA has Softmax.",
-      "Move the Softmax behind the network.", EP__HEADER, EP_HEADER},
+    {{"softmax.version",
+      "{softmax?This generation of the DLA has Softmax, in FP16}{softmax!This generation of the "
+      "DLA has no Softmax}.",
+      "Move the Softmax behind the network.", EP_CHANGE_EXACT, EP__HEADER, EP_HEADER},
      EP__TYPE(SOFTMAX),
      version},
     {{"softmax.function", "The function is Softmax itself.",
-      "Take the logarithm behind the network.", EP__OPERATORS, EP_DOCUMENTED},
+      "Take the logarithm behind the network.", EP_CHANGE_EXACT, EP__OPERATORS, EP_DOCUMENTED},
      EP__TYPE(SOFTMAX),
      function},
-    {{"softmax.axis", "Softmax runs along C, H or W.", "Softmax along the channels.", EP__HEADER,
-      EP_HEADER},
+    {{"softmax.axis", "Softmax runs along C, H or W.", "Softmax along the channels.",
+      EP_CHANGE_EXACT, EP__HEADER, EP_HEADER},
      EP__TYPE(SOFTMAX),
      axis},
     {{"softmax.size",
-      "The axis of a Softmax is limited, further when other dimensions of the image exceed 1.",
-      "Move the Softmax behind the network.", EP__HEADER, EP_HEADER},
+      "The axis of a Softmax has at most {softmax_axis_max} elements, {softmax_axis_max_single} "
+      "where no other dimension of an image exceeds 1.",
+      "Move the Softmax behind the network.", EP_CHANGE_EXACT, EP__HEADER, EP_HEADER},
      EP__TYPE(SOFTMAX),
      size},
 };

@@ -8,7 +8,7 @@ static void test_table(void **state)
 {
     (void)state;
     uint32_t n = 0;
-    bool left_general = false, has_loadables = false;
+    bool left_general = false;
     for (const ep_rule *rule; (rule = ep_rule_row(n)) != NULL; n++) {
         assert_non_null(strchr(rule->id, '.'));
         assert_true(strlen(rule->text) > 10 && rule->text[strlen(rule->text) - 1] == '.');
@@ -18,13 +18,113 @@ static void test_table(void **state)
         const bool general = strncmp(rule->id, "general.", 8) == 0;
         assert_false(general && left_general);
         if (!general) left_general = true;
-        if (rule == ep_rule_loadables()) has_loadables = true;
+        assert_ptr_equal(ep_rule_find(rule->id), rule);
     }
     assert_true(n > 50);
-    assert_true(has_loadables);
-    assert_string_equal(ep_rule_loadables()->id, "general.loadables");
+    assert_null(ep_rule_find("general"));
+    assert_true(ep_rule_is_about_combinations(ep_rule_find("general.loadables")));
+    assert_false(ep_rule_is_about_combinations(ep_rule_find("conv.kernel")));
     assert_null(ep_rule_row(n));
     assert_null(ep_rule_row(UINT32_MAX));
+}
+
+/* What a rule prints has a value for every key, whatever the machine and the software. */
+static void expect_texts(const char *path, const char *software)
+{
+    char set[100];
+    (void)snprintf(set, sizeof set, "dla_software=%s", software);
+    const char *const sets[] = {set};
+    const ep_machine_options options = {.n_sets = software[0] != 0, .sets = sets};
+    ep_machine *machine;
+    ep_error err = {0};
+    assert_int_equal(ep_machine_load(path, &options, &machine, &err), EP_OK);
+    const ep_rule *rule;
+    for (uint32_t i = 0; (rule = ep_rule_row(i)); i++) {
+        ep_text text = {0};
+        ep_rule_text(rule, machine, &text);
+        assert_null(strpbrk(ep_text_cstr(&text), "{}?!"));
+        /* every number of a module with a DLA is there; only a module without has "none" */
+        if (machine->dla.cores > 0) assert_null(strstr(ep_text_cstr(&text), "none"));
+        assert_int_equal(text.data[text.length - 1], '.');
+        ep_text_free(&text);
+    }
+    for (uint32_t i = 0; !software[0] && i < machine->n_dla_softwares; i++) {
+        expect_texts(path, machine->dla_softwares[i]);
+    }
+    ep_machine_free(machine);
+}
+
+static void test_texts(void **state)
+{
+    (void)state;
+    const ep_machine_options options = {.installed = EP_SOURCE_DIR "/hwmodels"};
+    ep_catalog *catalog;
+    ep_error err = {0};
+    assert_int_equal(ep_catalog_load(&options, &catalog, &err), EP_OK);
+    assert_true(catalog->n > 5);
+    for (uint32_t i = 0; i < catalog->n; i++) expect_texts(catalog->entries[i].path, "");
+    ep_catalog_free(catalog);
+}
+
+static void expect_text(const ep_machine *machine, const char *id, const char *expected)
+{
+    ep_text text = {0};
+    ep_rule_text(ep_rule_find(id), machine, &text);
+    assert_string_equal(ep_text_cstr(&text), expected);
+    ep_text_free(&text);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    ep_machine machine = {.dla = orin_dla};
+    expect_text(&machine, "conv.kernel", "Kernel height and width lie in 1..32.");
+    expect_text(&machine, "general.cbuf",
+                "One kernel and the input rows of one output row fit the 16 banks of 32 KiB of the "
+                "convolution buffer.");
+    expect_text(&machine, "elementwise.function", "The function is Sum, Sub, Prod, Max, Min.");
+    machine.dla.limits.div = true;
+    machine.dla.limits.conv_kernel.max = 7;
+    expect_text(&machine, "elementwise.function", "The function is Sum, Sub, Prod, Max, Min, Div.");
+    expect_text(&machine, "conv.kernel", "Kernel height and width lie in 1..7.");
+}
+
+/* ---- explaining ---------------------------------------------------------------------------- */
+
+/* Every rule of the layer's type, in the order of the table, those that hold too. */
+static void test_explain(void **state)
+{
+    (void)state;
+    fixture f = given_conv("1x4x64x64", "1x8x64x64", 33);
+    connect(&f);
+    ep_arena *arena = ep_arena_new();
+    ep_trial *trials;
+    uint32_t n, row = 0, refused = 0;
+    ep_error err = {0};
+    assert_int_equal(ep_dla_explain(&f.layers, &f.machine, EP_INT8, 0, arena, &trials, &n, &err),
+                     EP_OK);
+    for (uint32_t t = 0; t < n; t++) {
+        while (ep_rule_row(row) != trials[t].refusal.rule) assert_non_null(ep_rule_row(row++));
+        assert_false(ep_rule_is_about_combinations(trials[t].refusal.rule));
+        if (trials[t].holds) {
+            assert_string_equal(trials[t].refusal.value, "");
+            continue;
+        }
+        refused++;
+        assert_string_equal(trials[t].refusal.rule->id, "conv.kernel");
+        assert_string_equal(trials[t].refusal.value, "kernel 33x33");
+        assert_int_equal(trials[t].refusal.change, EP_CHANGE_EXACT);
+    }
+    assert_int_equal(refused, 1);
+    /* general: no-dla, precision, type, rank, batch, dimension, dynamic-shape, cbuf, cbuf-group;
+     * conv: dims, weights, kernel, padding, stride, dilation, groups, channels */
+    assert_int_equal(n, 17);
+    f.machine.dla = (ep_dla){0};
+    assert_int_equal(ep_dla_explain(&f.layers, &f.machine, EP_INT8, 0, arena, &trials, &n, &err),
+                     EP_OK);
+    assert_int_equal(n, 1);
+    assert_string_equal(trials[0].refusal.rule->id, "general.no-dla");
+    ep_arena_free(arena);
 }
 
 /* ---- general ------------------------------------------------------------------------------- */
@@ -136,18 +236,16 @@ static void test_dynamic_shape(void **state)
 {
     (void)state;
     fixture f = given_relu("1x3x8x8");
-    f.tensor[f.inputs[0]].was_symbolic = 1;
     accepts(&f);
-    f.tensor[f.outputs[0]].was_symbolic = 1 | 1 << 2;
-    refuses(&f, "general.dynamic-shape: dimension 2 of map [the leading dimension only]");
+    f.tensor[f.outputs[0]].was_symbolic = 1 << 2;
+    refuses(&f, "general.dynamic-shape: varying dimension 2 of map [min = opt = max]");
     /* a long name is cut between characters */
     f.tensor[f.outputs[0]].name = "/backbone/stage3/layer\xc3\xa4/"
                                   "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
                                   "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4";
-    refuses(&f,
-            "general.dynamic-shape: dimension 2 of /backbone/stage3/layer\xc3\xa4/"
-            "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4..."
-            " [the leading dimension only]");
+    refuses(&f, "general.dynamic-shape: varying dimension 2 of /backbone/stage3/layer\xc3\xa4/"
+                "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4..."
+                " [min = opt = max]");
 }
 
 /* Numbers by hand: tests/unit/sim_cbuf_test.c. */
@@ -454,6 +552,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_explain),
         cmocka_unit_test(test_no_dla),
         cmocka_unit_test(test_unsupported),
         cmocka_unit_test(test_precision),

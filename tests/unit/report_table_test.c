@@ -12,6 +12,7 @@
 
 /* conv -> swish -> pool -> fc: conv and fc on the DLA, the other two refused. */
 enum { CONV, SWISH, POOL, FC, N_LAYERS };
+enum { N_MANY = 50 }; /* for a test with more layers */
 enum { N_MODES = 2, N_PLANS = 2, N_KERNELS = 4 };
 
 static const uint32_t tensor_index[] = {0, 1, 2, 3, 4};
@@ -29,7 +30,7 @@ typedef struct fixture {
     ep_precision precision[N_LAYERS];
     ep_kernel kernels[N_PLANS][N_KERNELS];
     ep_planned planned[N_PLANS];
-    double kernel_ns[N_KERNELS], layer_ns[N_LAYERS];
+    double kernel_ns[N_KERNELS], layer_ns[N_MANY];
     double rail_w[1];
     ep_rail rail;
     ep_run runs[N_PLANS][N_MODES];
@@ -78,11 +79,14 @@ static void set_layers(fixture *f)
 
 static void set_verdicts(fixture *f)
 {
-    f->rules[0] = (ep_rule){.id = "pooling.window", .hint = "pool twice"};
+    f->rules[0] =
+        (ep_rule){.id = "pooling.window", .hint = "pool twice", .confidence = EP_INFERRED};
     f->rules[1] = (ep_rule){.id = "activation.function", .hint = "use Relu"};
     f->refusals[0] = (ep_refusal){.rule = &f->rules[0], .value = "height 9", .bound = "1..8"};
     f->refusals[1] = (ep_refusal){.rule = &f->rules[0], .value = "width 12", .bound = "1..8"};
     f->refusals[2] = (ep_refusal){.rule = &f->rules[1], .value = "HardSwish", .bound = "Relu"};
+    for (uint32_t r = 0; r < 3; r++) f->refusals[r].hint = f->refusals[r].rule->hint;
+    f->refusals[2].change = EP_CHANGE_RETRAIN;
     f->verdicts[CONV].accepted = f->verdicts[FC].accepted = true;
     f->verdicts[POOL] = (ep_verdict){.n_refusals = 2, .refusals = &f->refusals[0]};
     f->verdicts[SWISH] = (ep_verdict){.n_refusals = 1, .refusals = &f->refusals[2]};
@@ -217,15 +221,15 @@ static void test_table_says_everything_in_order(void **state)
         /* kernels take 1, 2, 3 and 4 ms */
         "greedy in MAXN: DLA 2 layers, 4.00 MMACs, 5.00 ms; GPU 2 layers, 0 MACs, 5.00 ms; "
         "2 subgraphs, 3 transitions, 1 I/O reformat\n",
-        "refused by the DLA: 2 of 4 layers, 0 % of MACs\n",
-        "  activation.function: 1 layer, 0 % of MACs\n"
+        "refused by the DLA: 2 of 4 layers, 0 % of MACs, 50.0 % of time\n",
+        "  activation.function: 1 layer, 0 % of MACs, 20.0 % of time\n"
         "    HardSwish (DLA: Relu): swish\n"
-        "    hint: use Relu\n",
+        "    hint [retrain]: use Relu\n",
         /* one layer, though two of its values are refused */
-        "  pooling.window: 1 layer, 0 % of MACs\n"
+        "  pooling.window: 1 layer, 0 % of MACs, 30.0 % of time (inferred)\n"
         "    height 9 (DLA: 1..8): pool\n"
         "    width 12 (DLA: 1..8): pool\n"
-        "    hint: pool twice\n",
+        "    hint [exact]: pool twice\n",
         "mode  strategy  latency ms  frames/s     W  mJ/frame  gpu %  dla0 %  bound by\n",
         "MAXN  gpu             10.0       100  20.0       200     90       0  compute\n",
         "MAXN  greedy          10.0       100  20.0       200     90      50  compute\n",
@@ -311,7 +315,7 @@ static void test_sentences_wrap_at_the_terminal(void **state)
 static void test_many_refusals_are_summed_up(void **state)
 {
     fixture *f = *state;
-    enum { N = 50 };
+    enum { N = N_MANY };
     ep_layer layers[N] = {0};
     ep_verdict verdicts[N] = {0};
     ep_device devices[N] = {0};
@@ -329,8 +333,8 @@ static void test_many_refusals_are_summed_up(void **state)
         f->planned[p].plan.n_kernels = 0;
     }
     const char *table = table_of(f, 0);
-    assert_has(table, "refused by the DLA: 50 of 50 layers, 100 % of MACs\n");
-    assert_has(table, "  activation.function: 50 layers, 100 % of MACs\n"
+    assert_has(table, "refused by the DLA: 50 of 50 layers, 100 % of MACs, ");
+    assert_has(table, "  activation.function: 50 layers, 100 % of MACs, 0 % of time\n"
                       "    HardSwish (DLA: Relu): early, early, early and 47 more\n");
 }
 

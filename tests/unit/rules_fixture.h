@@ -37,6 +37,7 @@ typedef struct fixture {
     uint32_t n_tensors;
     uint32_t inputs[MAX_TENSORS], consts[MAX_TENSORS], outputs[MAX_TENSORS];
     uint32_t root[MAX_TENSORS], users_begin[MAX_TENSORS + 1], users[MAX_TENSORS];
+    uint32_t producer[MAX_TENSORS];
     bool is_output[MAX_TENSORS];
     float scale[MAX_TENSORS];
     bool is_quantized[MAX_TENSORS];
@@ -95,6 +96,7 @@ static inline uint32_t add_tensor(fixture *f, const char *shape, ep_constness co
                                .shape = shape_of(shape),
                                .constness = constness};
     f->root[t] = t;
+    f->producer[t] = EP_NO_INDEX;
     return t;
 }
 
@@ -152,9 +154,8 @@ static inline void set2(int64_t values[EP_MAX_SPATIAL], int64_t height, int64_t 
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
-/* All refusals of layer 0 as "id: value [bound]", one a line. */
-static inline void ask(fixture *f, ep_precision asked, char *text, size_t size,
-                       ep_precision *precision)
+/* Lets the layers point at what the fixture holds: it may have moved since it was made. */
+static inline void connect(fixture *f)
 {
     f->network.tensors = f->tensor;
     f->network.n_tensors = f->n_tensors;
@@ -172,7 +173,14 @@ static inline void ask(fixture *f, ep_precision asked, char *text, size_t size,
     f->layers.is_output = f->is_output;
     f->layers.scale = f->scale;
     f->layers.is_quantized = f->is_quantized;
+    f->layers.producer = f->producer;
+}
 
+/* All refusals of layer 0 as "id: value [bound]", one a line. */
+static inline void ask(fixture *f, ep_precision asked, char *text, size_t size,
+                       ep_precision *precision)
+{
+    connect(f);
     ep_arena *arena = ep_arena_new();
     ep_verdict *verdicts = NULL;
     ep_error err = {0};
