@@ -79,8 +79,16 @@ typedef struct ep_dla {
     uint64_t sram_bytes;       /* a core */
     double pointwise_elements; /* a core and cycle, post-processor, INT8 */
     double dram_gbps;          /* the most a core pulls, at dram.clock_mhz_max */
+    double pipe_gbps;          /* the most one of its units pulls; 0: as much as the core */
+    uint64_t rubik_line_bytes; /* 0: FP16 convolution runs on the pipes, and Rubik has none */
+    double rubik_gbps;         /* the most Rubik pulls; 0: as much as a pipe */
     double overlap; /* 0: compute and data movement add; 1: the longer one hides the other */
-    double layer_gap_us, submit_us;
+    double layer_gap_us, fill_cycles;    /* between two kernels; before the first result of a
+                                            convolution on the pipes */
+    double submit_us, submit_cpu_cycles; /* a loadable, there and back: beside the CPU, and on it */
+    double reformat_us;                  /* hand-over of a tensor between GPU and DLA */
+    double reformat_efficiency; /* share of the DRAM bandwidth that its change of layout reaches; 0:
+                                   all of it */
     ep_dla_limits limits;
 } ep_dla;
 

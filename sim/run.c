@@ -151,7 +151,7 @@ static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *poin
         add_kernel(kernel, &costs[k], &costs[k].tactics[tactic[k]], point, kernel_ns[k], t);
         share_out(plan, kernel, kernel_ns[k], layer_ns);
     }
-    t->submit_ns = point->machine->dla.submit_us * 1e3 * t->submissions;
+    t->submit_ns = ep_sim_submit_ns(point) * t->submissions;
     t->transition_ns += t->submit_ns;
 }
 
