@@ -65,6 +65,8 @@ typedef struct ep_dla_limits {
     uint64_t sram_bytes_default, local_dram_bytes, global_dram_bytes; /* pools of one loadable */
 } ep_dla_limits;
 
+#define EP_MAX_PIPES 4
+
 typedef struct ep_dla {
     const char *version; /* "v2" */
     int64_t cores;       /* 0: none; then nothing below is set */
@@ -73,7 +75,9 @@ typedef struct ep_dla {
     int64_t pipes;               /* INT8 convolution pipes a core, all of them in int8_macs */
     int64_t atomic_c, atomic_k;  /* INT8: channels in and out that a pipe covers in a cycle */
     int64_t fp16_atomic_c, fp16_atomic_k; /* the same of FP16, a core */
-    double sparse_speedup;
+    int64_t stripe_pixels;                /* of a row at a time, short ones take as long; 0: any */
+    double sparse_speedup;                /* peak rate of 2:4 sparse weights over dense; 1: none */
+    double sparse_rate;                   /* what convolutions reach of it; 0: all */
     int64_t cbuf_banks;
     uint64_t cbuf_bank_bytes;
     uint64_t sram_bytes;       /* a core */

@@ -79,7 +79,9 @@ static void convolve_on_pipes(counter *c, const ep_layer *layer, ep_dla_conv *co
     const double once = (double)conv->h * (double)conv->w *
                         ceil((double)(conv->c * conv->element_bytes) / EP__ATOM_BYTES) *
                         EP__ATOM_BYTES;
-    const double cycles = ep__dla_conv_cycles(dla, conv) / (sparse ? dla->sparse_speedup : 1);
+    const double rate =
+        dla->sparse_rate > 0 ? fmin(dla->sparse_rate, dla->sparse_speedup) : dla->sparse_speedup;
+    const double cycles = ep__dla_conv_cycles(dla, conv) / (sparse ? rate : 1);
     c->phases->cpipe_cycles += cycles * images;
     c->phases->dram_bytes += split.weight_bytes * images;
     if (!conv->is_image) add_bytes(c, input, fmax(0, split.data_bytes - once) * images);

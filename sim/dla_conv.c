@@ -74,6 +74,14 @@ int64_t ep__dla_conv_pipes(const ep_dla *dla, const ep_dla_conv *conv)
     return conv->out_h * conv->out_w > 1 ? dla->pipes : 1;
 }
 
+/* The pixels of a row are taken in stripes, which hide that the next block of weights is loaded: a
+ * shorter one takes as long (NVDLA: at least 16 atomic operations). */
+static double in_stripes(const ep_dla *dla, double width)
+{
+    const double stripe = fmax(1, (double)dla->stripe_pixels);
+    return ceil(width / stripe) * stripe;
+}
+
 double ep__dla_conv_cycles(const ep_dla *dla, const ep_dla_conv *conv)
 {
     const bool int8 = conv->element_bytes == 1;
@@ -81,7 +89,7 @@ double ep__dla_conv_cycles(const ep_dla *dla, const ep_dla_conv *conv)
     const int64_t atomic_k = int8 ? dla->atomic_k : dla->fp16_atomic_k;
     const ep__dla_rounds rounds = ep__dla_rounds_of(conv, atomic_c, atomic_k);
     const double taps = (double)conv->taps_h * (double)conv->taps_w;
-    const double pixels = (double)conv->out_h * (double)conv->out_w;
+    const double pixels = (double)conv->out_h * in_stripes(dla, (double)conv->out_w);
     const double pipes = (double)ep__dla_conv_pipes(dla, conv);
     if (conv->is_image) {
         /* Pixels of four channels lie side by side: a block takes channels and taps alike (NVDLA:

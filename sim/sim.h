@@ -120,6 +120,9 @@ ep_cbuf_split ep_sim_cbuf_split(const ep_dla *dla, const ep_dla_conv *conv, bool
 ep_status ep_sim_dla_places(const ep_machine *machine, const ep_plan *plan, ep_arena *arena,
                             const ep_dla_place **places, ep_error *err);
 
+/* What a plan moves between GPU and DLA in one inference, in the layouts of both. */
+double ep_sim_crossing_bytes(const ep_plan *plan);
+
 /* Submitting a loadable and noticing its end: the CPU's part goes with its clock. */
 double ep_sim_submit_ns(const ep_point *point);
 
@@ -136,12 +139,12 @@ uint32_t ep_sim_weights(const ep_layers *layers, const ep_layer *layer);
 /* ---- a plan at an operating point ---------------------------------------------------------- */
 
 typedef struct ep_unit_busy {
-    const char *name; /* "gpu", "gpu.tensor", "dla0", "dla0.cpipe", "dla0.rubik", "dram", ... */
+    const char *name; /* "gpu", "gpu.tensor", "dla0", "dla0.cpipe0", "dla0.rubik", "dram", ... */
     double busy_ns;   /* of one batch */
     double busy_pct;  /* of the time between batches at the steady rate */
 } ep_unit_busy;
 
-#define EP_MAX_UNITS 16
+#define EP_MAX_UNITS 20
 
 typedef struct ep_run {
     double latency_ns;     /* of one batch */

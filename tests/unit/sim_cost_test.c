@@ -46,7 +46,8 @@ static fixture convolution(const char *x, const char *w, const char *attributes,
 
 /* ---- DLA ----------------------------------------------------------------------------------- */
 
-/* Two pipes, each 64 channels in by 64 out a cycle: 3 x 3 x 56 x 56 / 2 cycles for one block. */
+/* Two pipes, each 64 channels in by 64 out a cycle; a row of 56 takes four stripes of 16 pixels: 3
+ * x 3 x 56 x 64 / 2 cycles for one block. */
 static void a_dla_pipe_takes_blocks_of_channels(void **state)
 {
     (void)state;
@@ -66,7 +67,7 @@ static void a_dla_pipe_takes_blocks_of_channels(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fixture f = convolution(cases[i].x, cases[i].w, cases[i].attributes, EP_CHOOSE_INT8);
         assert_kernels(&f, "[Conv]");
-        assert_close(cost_of(&f, "y")->tactics[0].cpipe_cycles, cases[i].blocks * 9 * 56 * 56 / 2);
+        assert_close(cost_of(&f, "y")->tactics[0].cpipe_cycles, cases[i].blocks * 9 * 56 * 64 / 2);
         assert_close(cost_of(&f, "y")->tactics[0].macs, (double)layer_of(&f, "y")->macs);
         fixture_free(&f);
     }
@@ -86,9 +87,9 @@ static void fp16_convolution_runs_on_rubik(void **state)
     fixture_free(&f);
 }
 
-/* 14,112 cycles at 1600 MHz are 8.82 us. Each pipe reads 29 of the 56 rows, one beyond its half, of
- * 3584 bytes, and all 36,864 bytes of weights; 200,704 bytes are written. At 54 GB/s that adds, and
- * 0.7 us to the next layer. */
+/* 16,128 cycles at 1600 MHz are 10.08 us. Each pipe reads 29 of the 56 rows, one beyond its half,
+ * of 3584 bytes, and all 36,864 bytes of weights; 200,704 bytes are written. At 54 GB/s that adds,
+ * and 0.7 us to the next layer. */
 static void dla_time_is_compute_memory_and_gap(void **state)
 {
     (void)state;
@@ -104,11 +105,11 @@ static void dla_time_is_compute_memory_and_gap(void **state)
         make_plan(&f, "greedy", EP_CHOOSE_INT8);
         const ep_point point = maxn_of(&f);
         assert_close(ep_cost_ns(cost_of(&f, "y"), &point, NULL),
-                     (overlap ? fmax(8820, bytes / 54) : 8820 + bytes / 54) + 700);
+                     (overlap ? fmax(10080, bytes / 54) : 10080 + bytes / 54) + 700);
     }
     f.machine->dla.fill_cycles = 3200; /* 2 us */
     const ep_point point = maxn_of(&f);
-    assert_close(ep_cost_ns(cost_of(&f, "y"), &point, NULL), fmax(8820, bytes / 54) + 2700);
+    assert_close(ep_cost_ns(cost_of(&f, "y"), &point, NULL), fmax(10080, bytes / 54) + 2700);
     fixture_free(&f);
 }
 
@@ -169,8 +170,9 @@ static ep_cost cost_when(fixture *f, const char *strategy, ep_precision_choice p
     return *cost_of(f, "y");
 }
 
-/* Twice the speed where TensorRT's guide allows it; half of the weights and two bits for each of
- * that half: 5/8 of them, read by each pipe or each pipe its own, whichever reads less in all. */
+/* sparse_rate times the speed where TensorRT's guide allows it; half of the weights and two bits
+ * for each of that half: 5/8 of them, read by each pipe or each pipe its own, whichever reads less
+ * in all. */
 static void the_dla_skips_zeros_of_wide_int8_convolutions(void **state)
 {
     (void)state;
@@ -193,7 +195,7 @@ static void the_dla_skips_zeros_of_wide_int8_convolutions(void **state)
         fixture f = convolution(cases[i].x, cases[i].w, cases[i].attributes, cases[i].precision);
         const ep_phases dense = cost_when(&f, "greedy", cases[i].precision, false).tactics[0];
         const ep_phases sparse = cost_when(&f, "greedy", cases[i].precision, true).tactics[0];
-        assert_close(sparse.cpipe_cycles, dense.cpipe_cycles / (cases[i].weights > 0 ? 2 : 1));
+        assert_close(sparse.cpipe_cycles, dense.cpipe_cycles / (cases[i].weights > 0 ? 1.79 : 1));
         assert_close(sparse.rubik_cycles, dense.rubik_cycles);
         assert_close(dense.dram_bytes - sparse.dram_bytes, cases[i].weights * 3 / 8);
         assert_close(sparse.macs, dense.macs);
