@@ -458,7 +458,15 @@ typedef struct ep_kernel {
     uint32_t n_outputs; /* tensors that somebody outside needs, by root, each once */
     const uint32_t *outputs;
     ep_precision from; /* reformat: precision of the source, `precision` that of the result */
+    bool crosses;      /* reformat: from or to a format of the DLA */
 } ep_kernel;
+
+/* Where a tensor lies that a DLA kernel writes for others of its loadable. */
+typedef enum ep_dla_place {
+    EP_IN_DRAM,
+    EP_IN_SRAM,  /* of its core */
+    EP_IN_PARTS, /* a concatenation whose inputs are written side by side: wherever those lie */
+} ep_dla_place;
 
 /* A connected and convex set of layers on one DLA core: one loadable. */
 typedef struct ep_subgraph {
@@ -479,13 +487,15 @@ typedef struct ep_plan {
     uint32_t n_subgraphs;
     const ep_subgraph *subgraphs;
     uint32_t n_kernels;
-    const ep_kernel *kernels; /* in execution order */
-    uint32_t transitions;     /* (tensor, destination device) pairs that cross devices */
-    uint32_t io_reformats;    /* reformats of network inputs and outputs */
-    bool native_io;           /* network inputs come as their first kernels like them, and outputs
-                                 leave as their producers write them; else in linear layout */
-    bool dla_outputs_fp16;    /* a network output that a DLA writes is FP16, whatever its layer's
-                                 precision */
+    const ep_kernel *kernels;       /* in execution order */
+    const ep_dla_place *dla_places; /* per tensor; NULL: all in DRAM */
+    double crossing_bytes;          /* what its reformats move between GPU and DLA; 0: not known */
+    uint32_t transitions;           /* (tensor, destination device) pairs that cross devices */
+    uint32_t io_reformats;          /* reformats of network inputs and outputs */
+    bool native_io;        /* network inputs come as their first kernels like them, and outputs
+                              leave as their producers write them; else in linear layout */
+    bool dla_outputs_fp16; /* a network output that a DLA writes is FP16, whatever its layer's
+                              precision */
     bool sparse[EP_DEVICE_COUNT]; /* weights are 2:4 sparse wherever that device gains from it */
 } ep_plan;
 

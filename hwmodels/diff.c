@@ -163,7 +163,8 @@ static ep_status compare_blocks(comparison *c, const char *prefix, const ep__blo
     for (uint32_t i = 0; i < block->n_fields; i++) {
         const ep__field *field = &block->fields[i];
         /* without a DLA in both, dla.cores says all */
-        if (field->presence == EP__WITH_DLA && !dla) continue;
+        const bool of_dla = field->presence == EP__WITH_DLA || field->presence == EP__DLA_OPTIONAL;
+        if (of_dla && !dla) continue;
         if (field->kind == EP__PROSE || field->kind == EP__PARENTS) continue;
         const char *key =
             ep_arena_printf(c->arena, "%s%s%s", prefix, prefix[0] ? "." : "", field->key);

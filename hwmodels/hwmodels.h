@@ -65,6 +65,8 @@ typedef struct ep_dla_limits {
     uint64_t sram_bytes_default, local_dram_bytes, global_dram_bytes; /* pools of one loadable */
 } ep_dla_limits;
 
+#define EP_MAX_PIPES 4
+
 typedef struct ep_dla {
     const char *version; /* "v2" */
     int64_t cores;       /* 0: none; then nothing below is set */
@@ -73,14 +75,24 @@ typedef struct ep_dla {
     int64_t pipes;               /* INT8 convolution pipes a core, all of them in int8_macs */
     int64_t atomic_c, atomic_k;  /* INT8: channels in and out that a pipe covers in a cycle */
     int64_t fp16_atomic_c, fp16_atomic_k; /* the same of FP16, a core */
-    double sparse_speedup;
+    int64_t stripe_pixels;                /* of a row at a time, short ones take as long; 0: any */
+    double sparse_speedup;                /* peak rate of 2:4 sparse weights over dense; 1: none */
+    double sparse_rate;                   /* what convolutions reach of it; 0: all */
     int64_t cbuf_banks;
     uint64_t cbuf_bank_bytes;
     uint64_t sram_bytes;       /* a core */
     double pointwise_elements; /* a core and cycle, post-processor, INT8 */
     double dram_gbps;          /* the most a core pulls, at dram.clock_mhz_max */
+    double pipe_gbps;          /* the most one of its units pulls; 0: as much as the core */
+    uint64_t rubik_line_bytes; /* 0: FP16 convolution runs on the pipes, and Rubik has none */
+    double rubik_gbps;         /* the most Rubik pulls; 0: as much as a pipe */
     double overlap; /* 0: compute and data movement add; 1: the longer one hides the other */
-    double layer_gap_us, submit_us;
+    double layer_gap_us, fill_cycles;    /* between two kernels; before the first result of a
+                                            convolution on the pipes */
+    double submit_us, submit_cpu_cycles; /* a loadable, there and back: beside the CPU, and on it */
+    double reformat_us;                  /* hand-over of a tensor between GPU and DLA */
+    double reformat_efficiency; /* share of the DRAM bandwidth that its change of layout reaches; 0:
+                                   all of it */
     ep_dla_limits limits;
 } ep_dla;
 

@@ -150,12 +150,16 @@ static const ep__field dla_rows[] = {
     NUMBER(ep_dla, clock_mhz_max, WITH_DLA, 1, MHZ_MAX, "highest clock"),
     NUMBER(ep_dla, int8_macs, WITH_DLA, 1, 1e6, "dense INT8 MACs a core and cycle"),
     NUMBER(ep_dla, fp16_macs, WITH_DLA, 1, 1e6, "dense FP16 MACs a core and cycle"),
-    INTEGER(ep_dla, pipes, WITH_DLA, 1, 16, "INT8 convolution pipes a core"),
+    INTEGER(ep_dla, pipes, WITH_DLA, 1, EP_MAX_PIPES, "INT8 convolution pipes a core"),
     INTEGER(ep_dla, atomic_c, WITH_DLA, 1, 4096, "INT8: input channels a pipe and cycle"),
     INTEGER(ep_dla, atomic_k, WITH_DLA, 1, 4096, "INT8: output channels a pipe and cycle"),
     INTEGER(ep_dla, fp16_atomic_c, WITH_DLA, 1, 4096, "FP16: input channels a core and cycle"),
     INTEGER(ep_dla, fp16_atomic_k, WITH_DLA, 1, 4096, "FP16: output channels a core and cycle"),
+    INTEGER(ep_dla, stripe_pixels, DLA_OPTIONAL, 0, 4096,
+            "pixels of a row that a pipe takes at a time; fewer take as long; 0: any number"),
     NUMBER(ep_dla, sparse_speedup, WITH_DLA, 1, 4, "of 2:4 sparse weights; 1: none"),
+    NUMBER(ep_dla, sparse_rate, DLA_OPTIONAL, 0, 4,
+           "what convolutions reach of sparse_speedup; 0: all of it"),
     INTEGER(ep_dla, cbuf_banks, WITH_DLA, 2, 1024, "banks of the convolution buffer"),
     BYTES(ep_dla, cbuf_bank_bytes, WITH_DLA, 256, 16 * MIB, "one bank"),
     BYTES(ep_dla, sram_bytes, WITH_DLA, 0, GIB, "SRAM of a core"),
@@ -163,10 +167,25 @@ static const ep__field dla_rows[] = {
            "INT8 elements that a core's post-processors take a cycle"),
     NUMBER(ep_dla, dram_gbps, WITH_DLA, 0.01, 1e5,
            "GB/s, the most a core pulls at dram.clock_mhz_max"),
+    NUMBER(ep_dla, pipe_gbps, DLA_OPTIONAL, 0, 1e5,
+           "GB/s, the most one of its units pulls; 0: as much as the core"),
+    BYTES(ep_dla, rubik_line_bytes, DLA_OPTIONAL, 0, 64 * KIB,
+          "FP16 convolution runs on Rubik, by segments of a row of so many bytes, and reads its "
+          "weights again for each; 0: it runs on the pipes"),
+    NUMBER(ep_dla, rubik_gbps, DLA_OPTIONAL, 0, 1e5,
+           "GB/s, the most Rubik pulls; 0: as much as a pipe"),
     NUMBER(ep_dla, overlap, WITH_DLA, 0, 1,
            "0: compute and data movement add; 1: the longer hides the other"),
     NUMBER(ep_dla, layer_gap_us, WITH_DLA, 0, 1000, "between two layers"),
-    NUMBER(ep_dla, submit_us, WITH_DLA, 0, 1e5, "submission of a loadable"),
+    NUMBER(
+        ep_dla, fill_cycles, DLA_OPTIONAL, 0, 1e7,
+        "DLA cycles before the first result of a convolution on the pipes: programming, filling"),
+    NUMBER(ep_dla, submit_us, WITH_DLA, 0, 1e5,
+           "submission of a loadable and notice of its end, beside the CPU's part"),
+    NUMBER(ep_dla, submit_cpu_cycles, DLA_OPTIONAL, 0, 1e9, "CPU cycles of the same"),
+    NUMBER(ep_dla, reformat_us, DLA_OPTIONAL, 0, 1e5, "hand-over of a tensor between GPU and DLA"),
+    NUMBER(ep_dla, reformat_efficiency, DLA_OPTIONAL, 0, 1,
+           "share of the DRAM bandwidth that its change of layout reaches; 0: all of it"),
     BLOCK(ep_dla, limits, ep_dla_limits, WITH_DLA, &limits_block,
           "bounds that the DLA rules print: a mapping of software names to sets of these; `like: "
           "NAME` in "
@@ -341,14 +360,23 @@ ep__words ep__bounds_words(const ep__field *field)
     return words;
 }
 
+static const char *presence_words(ep__presence presence)
+{
+    switch (presence) {
+    case EP__OPTIONAL: return ", optional";
+    case EP__DLA_OPTIONAL: return ", optional with a DLA";
+    case EP__WITH_DLA: return ", with a DLA";
+    case EP__REQUIRED: break;
+    }
+    return "";
+}
+
 static void print_field(ep_text *text, const char *prefix, const ep__field *field)
 {
     const ep__words bounds = ep__bounds_words(field);
-    const char *presence = field->presence == EP__OPTIONAL   ? ", optional"
-                           : field->presence == EP__WITH_DLA ? ", with a DLA"
-                                                             : "";
     ep_text_printf(text, "%s%s  %s%s%s%s  %s\n", prefix, field->key, ep__kind_words(field->kind),
-                   bounds.text[0] ? " " : "", bounds.text, presence, field->doc);
+                   bounds.text[0] ? " " : "", bounds.text, presence_words(field->presence),
+                   field->doc);
 }
 
 static void print_block(ep_text *text, const char *prefix, const ep__block *block)

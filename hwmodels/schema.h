@@ -26,8 +26,9 @@ typedef enum ep__kind {
 
 typedef enum ep__presence {
     EP__REQUIRED,
-    EP__OPTIONAL, /* zero when absent */
-    EP__WITH_DLA, /* required when dla.cores > 0; `dla` comes first in the table */
+    EP__OPTIONAL,     /* zero when absent */
+    EP__DLA_OPTIONAL, /* zero when absent; says nothing without a DLA */
+    EP__WITH_DLA,     /* required when dla.cores > 0; `dla` comes first in the table */
 } ep__presence;
 
 typedef struct ep__field {

@@ -251,6 +251,10 @@ ep_status ep__find_islands(const ep__advisor *a, ep__finding *f, ep_error *err)
         for (uint32_t j = 0; j < s->n_layers; j++) ep__take(a, f, s->layers[j]);
     }
     if (n == 0) return EP_OK;
+    const ep_mode *mode;
+    EP_TRY(ep_machine_mode(a->machine, NULL, &mode, err));
+    const ep_point point = ep_point_of(a->machine, mode);
+    const double submit_ms = ep_sim_submit_ns(&point) / 1e6;
     ep_text_printf(&f->text, "%u of ", n);
     ep__append_count(&f->text, a->plan->n_subgraphs, "subgraph");
     ep_text_printf(&f->text, " %s small, ", n == 1 ? "is" : "are");
@@ -260,7 +264,7 @@ ep_status ep__find_islands(const ep__advisor *a, ep__finding *f, ep_error *err)
     ep_text_printf(&f->text, " of the MACs and %.3g ms: they take %u of %lld loadables, ",
                    f->ns / 1e6, n, (long long)dla->limits.loadables_per_core);
     ep__append_count(&f->text, island_transitions(a, f), "transition");
-    ep_text_printf(&f->text, " and %.3g ms of submissions", n * dla->submit_us / 1e3);
+    ep_text_printf(&f->text, " and %.3g ms of submissions", n * submit_ms);
     ep_text_printf(&f->hint, "Keep them on the GPU (setDeviceType); they begin with ");
     ep__append_names(&f->hint, &names);
     ep_text_printf(&f->hint, ".");

@@ -203,7 +203,7 @@ static uint8_t format_of(ep_device device, ep_precision precision)
 }
 
 static ep_status add_reformat(emitter *e, uint32_t tensor, ep_precision from, ep_precision to,
-                              const char *where, ep_error *err)
+                              bool crosses, const char *where, ep_error *err)
 {
     ep_kernel *kernel = &e->kernels[e->n++];
     uint32_t *operand = ep_arena_copy(e->f->arena, &tensor, sizeof tensor);
@@ -211,6 +211,7 @@ static ep_status add_reformat(emitter *e, uint32_t tensor, ep_precision from, ep
                           .device = EP_GPU,
                           .precision = to,
                           .from = from,
+                          .crosses = crosses,
                           .subgraph = EP_NO_INDEX,
                           .n_inputs = 1,
                           .n_outputs = 1,
@@ -256,7 +257,8 @@ static ep_status bring_in(emitter *e, uint32_t t, const ep_kernel *kernel, ep_er
         return EP_OK;
     }
     e->f->plan->io_reformats++;
-    return add_reformat(e, t, e->given[t], kernel->precision, towards(kernel), err);
+    return add_reformat(e, t, e->given[t], kernel->precision, ep_device_is_dla(kernel->device),
+                        towards(kernel), err);
 }
 
 /* Makes tensor `t`, which a layer computes, readable by `kernel`. Between kernels of one device
@@ -270,7 +272,7 @@ static ep_status carry(emitter *e, uint32_t t, const ep_kernel *kernel, ep_error
     e->formats[t] |= side;
     plan->transitions++;
     const ep_precision from = ep_sim_tensor_precision(plan, t, kernel->precision);
-    return add_reformat(e, t, from, kernel->precision, towards(kernel), err);
+    return add_reformat(e, t, from, kernel->precision, true, towards(kernel), err);
 }
 
 static void emit(emitter *e, const ep_kernel *kernel)
@@ -316,8 +318,8 @@ static ep_status emit_outputs(emitter *e, ep_error *err)
         if (p == EP_NO_INDEX) continue;
         if (io_formats(layers, t) & format_of(plan->device[p], plan->precision[p])) continue;
         plan->io_reformats++;
-        EP_TRY(
-            add_reformat(e, t, plan->precision[p], io_precision(layers, t), "to the output", err));
+        EP_TRY(add_reformat(e, t, plan->precision[p], io_precision(layers, t),
+                            ep_device_is_dla(plan->device[p]), "to the output", err));
     }
     return EP_OK;
 }

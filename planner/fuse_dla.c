@@ -20,6 +20,15 @@ static bool is_sdp(const ep_plan *plan, const ep_layer *layer)
     }
 }
 
+/* Stages that a region takes so far. Scales right behind its convolution take none: the builder
+ * multiplies them into weights and bias. */
+static uint32_t stages(const ep_layer *layers, const ep__region *region)
+{
+    uint32_t folded = 1;
+    while (folded < region->n && layers[region->members[folded]].type == EP_LAYER_SCALE) folded++;
+    return region->n - folded;
+}
+
 static ep__answer after_convolution(const ep_plan *plan, const ep__region *region,
                                     const uint32_t *added, uint32_t n_added)
 {
@@ -28,7 +37,7 @@ static ep__answer after_convolution(const ep_plan *plan, const ep__region *regio
         return EP__REFUSED;
     }
     if (layers[added[0]].type == EP_LAYER_POOLING) return EP__JOINED;
-    const bool room = region->n <= SDP_STAGES;
+    const bool room = stages(layers, region) < SDP_STAGES;
     return room && is_sdp(plan, &layers[added[0]]) ? EP__JOINED : EP__REFUSED;
 }
 

@@ -231,6 +231,11 @@ static ep_status cost_kernels(placer *p, ep_error *err)
     ep_planned *planned = p->planned;
     planned->costs = EP_NEW(p->arena, ep_cost, planned->plan.n_kernels);
     if (!planned->costs) return ep_fail_memory(err);
+    if (planned->plan.n_subgraphs > 0) {
+        planned->plan.crossing_bytes = ep_sim_crossing_bytes(&planned->plan);
+        EP_TRY(ep_sim_dla_places(p->machine, &planned->plan, p->arena, &planned->plan.dla_places,
+                                 err));
+    }
     for (uint32_t k = 0; k < planned->plan.n_kernels; k++) {
         planned->costs[k] = ep_sim_cost(p->machine, &planned->plan, &planned->plan.kernels[k]);
     }

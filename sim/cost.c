@@ -1,13 +1,15 @@
 #include <assert.h>
 #include <math.h>
 
-#include "sim/sim_internal.h"
+#include "sim/dla_parts.h"
 
 ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel)
 {
     ep_cost cost = {.device = kernel->device, .precision = kernel->precision};
     if (ep_device_is_dla(kernel->device)) {
         ep__dla_cost(machine, plan, kernel, &cost);
+    } else if (kernel->crosses) {
+        ep__dla_reformat(machine, plan, kernel, &cost);
     } else {
         ep__gpu_cost(machine, plan, kernel, &cost);
     }
@@ -34,25 +36,11 @@ static ep__breakdown evaluate_gpu(const ep_phases *phases, const ep_point *point
     return b;
 }
 
-/* Compute and data movement overlap in part: overlap 1 hides the shorter wholly, 0 adds them. */
-static ep__breakdown evaluate_dla(const ep_phases *phases, const ep_point *point)
-{
-    const ep_dla *dla = &point->machine->dla;
-    const double pipes = fmax(phases->cpipe_cycles, phases->sdp_cycles);
-    const double cycles = fmax(pipes, fmax(phases->rubik_cycles, phases->bdma_cycles));
-    ep__breakdown b = {.compute_ns = cycles * 1e3 / point->dla_mhz,
-                       .memory_ns = phases->dram_bytes / point->dla_dram_gbps,
-                       .floor_ns = dla->layer_gap_us * 1e3};
-    const double longer = fmax(b.compute_ns, b.memory_ns);
-    const double shorter = fmin(b.compute_ns, b.memory_ns);
-    b.total_ns = longer + (1 - dla->overlap) * shorter + b.floor_ns;
-    return b;
-}
-
 ep__breakdown ep__evaluate(const ep_cost *cost, const ep_phases *phases, const ep_point *point)
 {
-    return ep_device_is_dla(cost->device) ? evaluate_dla(phases, point)
-                                          : evaluate_gpu(phases, point);
+    if (ep_device_is_dla(cost->device)) return ep__dla_evaluate(phases, point);
+    if (phases->floor_us > 0) return ep__dla_evaluate_reformat(phases, point);
+    return evaluate_gpu(phases, point);
 }
 
 double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic)

@@ -8,7 +8,7 @@
 /* What a batch spends, summed over its kernels. */
 typedef struct totals {
     double gpu_ns, dla_ns, submit_ns;
-    double tensor_ns, cpipe_ns, rubik_ns, bdma_ns; /* units inside */
+    double tensor_ns, cpipe_ns[EP_MAX_PIPES], rubik_ns, bdma_ns; /* units inside */
     double dram_bytes;
     double compute_ns, memory_ns, launch_ns, transition_ns; /* by what bounds each kernel */
     ep__energy energy;
@@ -20,14 +20,27 @@ static double cycles_ns(double cycles, double mhz)
     return mhz > 0 ? cycles * 1e3 / mhz : 0;
 }
 
+/* A unit of the DLA is busy while it computes or waits for its data; the gap before the next kernel
+ * and the filling of a pipeline are not its work. */
+static void add_dla_units(const ep_phases *phases, const ep_point *point, double work_ns, totals *t)
+{
+    const bool on_pipes = phases->cpipe_cycles > 0;
+    if (!on_pipes && phases->rubik_cycles > 0) {
+        t->rubik_ns += work_ns;
+    } else if (!on_pipes && phases->bdma_cycles > 0) {
+        t->bdma_ns += work_ns;
+    } else {
+        for (int i = 0; i < (int)phases->pipes; i++) t->cpipe_ns[i] += work_ns;
+        t->rubik_ns += cycles_ns(phases->rubik_cycles, point->dla_mhz);
+    }
+}
+
 static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
-                      double ns, totals *t)
+                      const ep__breakdown *b, double ns, totals *t)
 {
     if (ep_device_is_dla(cost->device)) {
         t->dla_ns += ns;
-        t->cpipe_ns += cycles_ns(fmax(phases->cpipe_cycles, phases->sdp_cycles), point->dla_mhz);
-        t->rubik_ns += cycles_ns(phases->rubik_cycles, point->dla_mhz);
-        t->bdma_ns += cycles_ns(phases->bdma_cycles, point->dla_mhz);
+        add_dla_units(phases, point, ns - b->floor_ns, t);
     } else {
         t->gpu_ns += ns;
         const double rounds = ceil(phases->tiles / (double)point->gpu_sms);
@@ -40,7 +53,7 @@ static void add_kernel(const ep_kernel *kernel, const ep_cost *cost, const ep_ph
                        const ep_point *point, double ns, totals *t)
 {
     const ep__breakdown b = ep__evaluate(cost, phases, point);
-    add_units(cost, phases, point, ns, t);
+    add_units(cost, phases, point, &b, ns, t);
     if (kernel->kind == EP_KERNEL_REFORMAT) {
         t->transition_ns += ns;
     } else if (b.floor_ns > fmax(b.compute_ns, b.memory_ns)) {
@@ -77,21 +90,32 @@ static void add_unit(ep_run *run, const char *name, double busy_ns, double share
 }
 
 /* A batch occupies one core; with two cores in turn each sees every second batch. */
+static void list_core(const totals *t, const ep_dla *dla, int64_t core, bool used, double share,
+                      double period_ns, ep_run *run)
+{
+    static const char *const names[2] = {"dla0", "dla1"};
+    static const char *const pipes[2][EP_MAX_PIPES] = {
+        {"dla0.cpipe0", "dla0.cpipe1", "dla0.cpipe2", "dla0.cpipe3"},
+        {"dla1.cpipe0", "dla1.cpipe1", "dla1.cpipe2", "dla1.cpipe3"}};
+    static const char *const rubik[2] = {"dla0.rubik", "dla1.rubik"};
+    static const char *const bdma[2] = {"dla0.bdma", "dla1.bdma"};
+    add_unit(run, names[core], used ? t->dla_ns + t->submit_ns : 0, share, period_ns);
+    for (int64_t i = 0; i < dla->pipes; i++) {
+        add_unit(run, pipes[core][i], used ? t->cpipe_ns[i] : 0, share, period_ns);
+    }
+    add_unit(run, rubik[core], used ? t->rubik_ns : 0, share, period_ns);
+    add_unit(run, bdma[core], used ? t->bdma_ns : 0, share, period_ns);
+}
+
 static void list_units(const totals *t, const ep_plan *plan, const ep_point *point, int64_t cores,
                        double period_ns, ep_run *run)
 {
-    static const char *const names[2][4] = {{"dla0", "dla0.cpipe", "dla0.rubik", "dla0.bdma"},
-                                            {"dla1", "dla1.cpipe", "dla1.rubik", "dla1.bdma"}};
     add_unit(run, "gpu", t->gpu_ns, 1, period_ns);
     add_unit(run, "gpu.tensor", t->tensor_ns, 1, period_ns);
     const bool second = plan->n_subgraphs > 0 && plan->subgraphs[0].device == EP_DLA1;
     for (int64_t core = 0; core < point->dla_cores && core < 2; core++) {
         const bool used = plan->n_subgraphs > 0 && (cores == 2 || core == second);
-        const double share = used ? 1.0 / (double)cores : 0;
-        const double ns[4] = {t->dla_ns + t->submit_ns, t->cpipe_ns, t->rubik_ns, t->bdma_ns};
-        for (int u = 0; u < 4; u++) {
-            add_unit(run, names[core][u], used ? ns[u] : 0, share, period_ns);
-        }
+        list_core(t, &point->machine->dla, core, used, 1.0 / (double)cores, period_ns, run);
     }
     add_unit(run, "dram", t->dram_bytes / point->dram_gbps, 1, period_ns);
 }
@@ -151,7 +175,7 @@ static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *poin
         add_kernel(kernel, &costs[k], &costs[k].tactics[tactic[k]], point, kernel_ns[k], t);
         share_out(plan, kernel, kernel_ns[k], layer_ns);
     }
-    t->submit_ns = point->machine->dla.submit_us * 1e3 * t->submissions;
+    t->submit_ns = ep_sim_submit_ns(point) * t->submissions;
     t->transition_ns += t->submit_ns;
 }
 

@@ -28,11 +28,18 @@ typedef struct ep_phases {
     double cuda_tile_cycles;   /* GPU: the same, on the CUDA cores and special-function units */
     double l2_bytes;           /* GPU: between the SMs and L2, all tiles */
     double cpipe_cycles;       /* DLA: convolution pipes */
+    double pipes;              /* DLA: how many of them work, pointwise and pooling included */
     double sdp_cycles;         /* DLA: their post-processors (pointwise, pooling) */
     double rubik_cycles;       /* DLA: FP16 convolution and layout work */
     double bdma_cycles;        /* DLA: copies */
     double dram_bytes;         /* read and written */
-    double sram_bytes;         /* DLA: read from and written to the core's SRAM */
+    double dram_share; /* DLA, reformats: of the bandwidth of a core, of the GPU, that the units at
+                          work can draw */
+    double overlap;    /* DLA: how much of the shorter of compute and data movement is hidden */
+    double starts;     /* DLA: how often the hardware is started: once an image */
+    double fills;      /* DLA: how often the pipeline of a convolution on the pipes is filled */
+    double floor_us;   /* reformat that crosses: hand-over between the devices */
+    double sram_bytes; /* DLA: read from and written to the core's SRAM */
     double macs;
 } ep_phases;
 
@@ -72,6 +79,53 @@ typedef struct ep_cbuf_need {
 ep_cbuf_need ep_sim_cbuf(const ep_dla *dla, const int64_t input_nchw[4], const ep_window *window,
                          int64_t groups, ep_precision precision);
 
+/* A convolution of one image as the DLA runs it. */
+typedef struct ep_dla_conv {
+    int64_t c, h, w;         /* input */
+    int64_t k, out_h, out_w; /* output */
+    int64_t taps_h, taps_w;
+    int64_t stride, dilation, pad; /* down the rows */
+    int64_t groups;
+    int64_t element_bytes; /* 1: INT8, 2: FP16 */
+    double weight_share;   /* of the dense weights that are stored: 1, or less when sparse */
+    bool is_image;         /* read as kDLA_HWC4 */
+} ep_dla_conv;
+
+typedef enum ep_cbuf_mode {
+    EP_CBUF_ALL,             /* data and weights fit */
+    EP_CBUF_PING_PONG,       /* data and two kernel groups: one loads while the other works */
+    EP_CBUF_ONE_GROUP,       /* data and one kernel group */
+    EP_CBUF_BANDS,           /* bands of rows, all weights stay */
+    EP_CBUF_BANDS_OF_GROUPS, /* bands of rows, and for each the weights again, group by group */
+    EP_CBUF_KERNEL_PARTS,    /* parts of the kernels, and for each the data again */
+} ep_cbuf_mode;
+
+/* How it is cut, and what all its pipes together read for one image. */
+typedef struct ep_cbuf_split {
+    ep_cbuf_mode mode;
+    bool pipes_share_kernels;   /* each pipe has its kernels and all rows, else its rows and all
+                                   kernels */
+    double bands, kernel_parts; /* of one pipe */
+    double data_bytes, weight_bytes;
+} ep_cbuf_split;
+
+/* The split that reads least; `data_is_near`: the input is in SRAM and costs nothing. */
+ep_cbuf_split ep_sim_cbuf_split(const ep_dla *dla, const ep_dla_conv *conv, bool data_is_near);
+
+/* ---- DLA memory ---------------------------------------------------------------------------- */
+
+/* Which tensors stay in the SRAM of their core, at most the pool of a loadable
+ * (dla.limits.sram_bytes_default), and which concatenations are made by placement; for a plan that
+ * has its kernels. `*places` is per tensor and lives in `arena`. O(kernels + edges). */
+ep_status ep_sim_dla_places(const ep_machine *machine, const ep_plan *plan, ep_arena *arena,
+                            const ep_dla_place **places, ep_error *err);
+
+/* What a plan moves between GPU and DLA in one inference, in the layouts of both. */
+double ep_sim_crossing_bytes(const ep_plan *plan);
+
+/* Submitting a loadable and noticing its end: the CPU's part goes with its clock. */
+double ep_sim_submit_ns(const ep_point *point);
+
 /* ---- structured sparsity ------------------------------------------------------------------- */
 
 /* Which condition keeps a DLA that has structured sparsity from skipping zeros of this layer in
@@ -85,12 +139,12 @@ uint32_t ep_sim_weights(const ep_layers *layers, const ep_layer *layer);
 /* ---- a plan at an operating point ---------------------------------------------------------- */
 
 typedef struct ep_unit_busy {
-    const char *name; /* "gpu", "gpu.tensor", "dla0", "dla0.cpipe", "dla0.rubik", "dram", ... */
+    const char *name; /* "gpu", "gpu.tensor", "dla0", "dla0.cpipe0", "dla0.rubik", "dram", ... */
     double busy_ns;   /* of one batch */
     double busy_pct;  /* of the time between batches at the steady rate */
 } ep_unit_busy;
 
-#define EP_MAX_UNITS 16
+#define EP_MAX_UNITS 20
 
 typedef struct ep_run {
     double latency_ns;     /* of one batch */

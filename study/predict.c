@@ -143,6 +143,7 @@ static double move_ns(const job *j, const ep_layer_workload *workload, const ep_
     const ep_kernel kernel = {.kind = EP_KERNEL_REFORMAT,
                               .precision = to,
                               .from = workload->to_dla ? EP_FP32 : to,
+                              .crosses = workload->to_dla,
                               .subgraph = EP_NO_INDEX,
                               .n_inputs = 1,
                               .inputs = tensor,
