@@ -1,37 +1,19 @@
 #include <assert.h>
 #include <math.h>
 
-#include "sim/sim_internal.h"
+#include "sim/gpu.h"
 
-ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel)
+ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
+                    double frame_bytes)
 {
     ep_cost cost = {.device = kernel->device, .precision = kernel->precision};
     if (ep_device_is_dla(kernel->device)) {
         ep__dla_cost(machine, plan, kernel, &cost);
     } else {
-        ep__gpu_cost(machine, plan, kernel, &cost);
+        ep__gpu_cost(machine, plan, kernel, frame_bytes, &cost);
     }
-    assert(cost.is_view || cost.n_tactics > 0);
+    assert(cost.is_view || cost.n_tactics > 0 || cost.product.repeat > 0);
     return cost;
-}
-
-static ep__breakdown evaluate_gpu(const ep_phases *phases, const ep_point *point)
-{
-    const ep_gpu *gpu = &point->machine->gpu;
-    const double sms = (double)point->gpu_sms;
-    const double ns_per_cycle = 1e3 / point->gpu_mhz;
-    const double rounds = ceil(phases->tiles / sms);
-    const double tile = fmax(phases->tensor_tile_cycles, phases->cuda_tile_cycles);
-    const double active = fmin(phases->tiles, sms);
-    const double l2 = phases->l2_bytes / (gpu->l2_bytes_per_sm_clock * active);
-    const double dram =
-        fmax(phases->dram_bytes / point->dram_gbps,
-             phases->dram_bytes / (gpu->dram_bytes_per_sm_clock * active) * ns_per_cycle);
-    ep__breakdown b = {.compute_ns = rounds * tile * ns_per_cycle,
-                       .memory_ns = fmax(l2 * ns_per_cycle, dram),
-                       .floor_ns = gpu->kernel_floor_us * 1e3};
-    b.total_ns = b.floor_ns + fmax(b.compute_ns, b.memory_ns);
-    return b;
 }
 
 /* Compute and data movement overlap in part: overlap 1 hides the shorter wholly, 0 adds them. */
@@ -52,21 +34,52 @@ static ep__breakdown evaluate_dla(const ep_phases *phases, const ep_point *point
 ep__breakdown ep__evaluate(const ep_cost *cost, const ep_phases *phases, const ep_point *point)
 {
     return ep_device_is_dla(cost->device) ? evaluate_dla(phases, point)
-                                          : evaluate_gpu(phases, point);
+                                          : ep__evaluate_gpu(phases, point);
+}
+
+uint32_t ep_cost_n_tactics(const ep_cost *cost)
+{
+    return cost->n_tactics + (cost->product.repeat > 0 ? ep__n_product_tactics() : 0);
+}
+
+bool ep_cost_phases(const ep_cost *cost, const ep_machine *machine, uint32_t tactic,
+                    ep_phases *phases)
+{
+    assert(tactic < ep_cost_n_tactics(cost));
+    if (tactic < cost->n_tactics) {
+        *phases = cost->tactics[tactic];
+        return true;
+    }
+    const uint32_t t = tactic - cost->n_tactics;
+    if (!ep__product_phases(&machine->gpu, &cost->product, cost->precision, t, phases)) {
+        return false;
+    }
+    ep__product_tactic_name(cost->precision, t, phases->tactic, sizeof phases->tactic);
+    return true;
 }
 
 double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic)
 {
-    double best = 0;
+    const ep_gpu *gpu = &point->machine->gpu;
+    const uint32_t n = ep_cost_n_tactics(cost);
+    double best = INFINITY;
     uint32_t chosen = 0;
-    for (uint32_t i = 0; i < cost->n_tactics; i++) {
-        const double ns = ep__evaluate(cost, &cost->tactics[i], point).total_ns;
-        if (i > 0 && ns >= best) continue;
+    for (uint32_t t = 0; t < n; t++) {
+        ep_phases of_product;
+        const ep_phases *phases = &of_product;
+        if (t < cost->n_tactics) {
+            phases = &cost->tactics[t];
+        } else if (!ep__product_phases(gpu, &cost->product, cost->precision, t - cost->n_tactics,
+                                       &of_product)) {
+            continue;
+        }
+        const double ns = ep__evaluate(cost, phases, point).total_ns;
+        if (ns >= best) continue;
         best = ns;
-        chosen = i;
+        chosen = t;
     }
     if (tactic) *tactic = chosen;
-    return best;
+    return n > 0 ? best : 0;
 }
 
 static double mac_pj(const ep_energy *e, const ep_cost *cost)

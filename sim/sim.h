@@ -19,14 +19,22 @@
 /* ---- the cost of a kernel ------------------------------------------------------------------ */
 
 /* What one way of running a kernel asks of the hardware. On the GPU the work is `tiles` equal
- * pieces; an SM works on one at a time, so S SMs need ceil(tiles / S) rounds. On the DLA the cycles
- * are those of one core. */
+ * thread blocks; an SM works on up to `resident` of them at a time. On the DLA the cycles are those
+ * of one core. */
 typedef struct ep_phases {
-    char tactic[32];           /* "tile 128x64x32", "stream"; "" on the DLA */
+    char tactic[32];           /* "tile 128x64x64 split 2", "stream"; "" on the DLA */
     double tiles;              /* GPU: >= 1 */
+    double resident;           /* GPU: blocks that fit on an SM at once; less than 1 counts as 1 */
     double tensor_tile_cycles; /* GPU: of one SM for one tile, on the tensor cores */
     double cuda_tile_cycles;   /* GPU: the same, on the CUDA cores and special-function units */
-    double l2_bytes;           /* GPU: between the SMs and L2, all tiles */
+    double shared_tile_cycles; /* GPU: the same, moving operands through shared memory */
+    double wait_cycles;        /* GPU: the least that the steps of a tile take, one after another */
+    double start_cycles;       /* GPU: of a tile before and after its steps; nothing hides it but
+                                  other tiles on the SM */
+    double serial_cycles;      /* GPU: before the first tile or after the last */
+    double setup_ns;           /* GPU: the same, whatever the clock */
+    double l2_bytes;           /* GPU: between the SMs and L2, all tiles, in their steps */
+    double store_bytes;        /* GPU: the same, after their steps */
     double cpipe_cycles;       /* DLA: convolution pipes */
     double sdp_cycles;         /* DLA: their post-processors (pointwise, pooling) */
     double rubik_cycles;       /* DLA: FP16 convolution and layout work */
@@ -38,16 +46,43 @@ typedef struct ep_phases {
 
 #define EP_MAX_TACTICS 8
 
+/* A matrix product on the GPU, C[m,n] = A[m,k] B[k,n], `repeat` times: what its tactics have in
+ * common. Their phases follow from it when they are asked for. */
+typedef struct ep_product {
+    double repeat; /* groups x batches; 0: the kernel is no product */
+    double m, n, k;
+    double b_share;        /* of B that is stored: less than 1 when it is sparse weights */
+    double speedup;        /* of the tensor cores over dense */
+    double chain;          /* products one after the other on a tile: 2 in attention */
+    double exponentials;   /* per element of C, on its tile */
+    double epilogue_bytes; /* of results, and of what is added to them */
+    double dram_bytes, macs;
+    double setup_ns;
+} ep_product;
+
 typedef struct ep_cost {
     ep_device device;
     ep_precision precision;
     bool is_view; /* nothing moves: no time, no energy */
     uint32_t n_tactics;
     ep_phases tactics[EP_MAX_TACTICS];
+    ep_product product; /* its tactics are numbered from n_tactics on */
 } ep_cost;
 
-/* Counts kernel `k` of a plan that is complete but for its costs. Never fails on a valid plan. */
-ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel);
+/* Bytes that one run of the network touches: what it reads again in the next run, weights above
+ * all, is in a cache only if that holds them all. Kernels where the plan has them, else layers. */
+double ep_sim_frame_bytes(const ep_plan *plan);
+
+/* Counts kernel `k` of a plan that is complete but for its costs; `frame_bytes` as above. Never
+ * fails on a valid plan. */
+ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
+                    double frame_bytes);
+
+/* Tactics are numbered below this, those that do not suit the kernel among them. */
+uint32_t ep_cost_n_tactics(const ep_cost *cost);
+/* What one tactic asks of the machine; false when it does not suit the kernel. */
+bool ep_cost_phases(const ep_cost *cost, const ep_machine *machine, uint32_t tactic,
+                    ep_phases *phases);
 
 /* In which precision tensor `t` (a root) lies in memory: as its producer's layer writes it; a
  * network input as `reader` wants it. */
@@ -56,6 +91,9 @@ ep_precision ep_sim_tensor_precision(const ep_plan *plan, uint32_t t, ep_precisi
 /* Evaluates the fastest tactic at a point, with all of the memory bandwidth for itself (zero load).
  * Returns its time; `tactic` (may be NULL) gets its index. */
 double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic);
+
+/* What every kernel of the GPU takes at least. */
+double ep_launch_ns(const ep_point *point);
 
 /* ---- DLA buffer arithmetic ----------------------------------------------------------------- */
 
