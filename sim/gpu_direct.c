@@ -30,7 +30,7 @@ void ep__gpu_add_direct(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel 
     *phases = (ep_phases){.tiles = blocks,
                           .resident = ep__resident_blocks(gpu, THREADS, REGISTERS, 0),
                           .cuda_tile_cycles = THREADS * slots / gpu->fp32_fma,
-                          .wait_cycles = taps * gpu->kernels.tap_cycles,
+                          .serial_cycles = taps * gpu->kernels.tap_cycles,
                           .start_cycles = gpu->kernels.stream_cycles,
                           .setup_ns = taps > 1 ? gpu->kernels.window_setup_us * 1e3 : 0,
                           .l2_bytes = m.in_bytes,

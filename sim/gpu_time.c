@@ -3,26 +3,20 @@
 
 #include "sim/gpu.h"
 
-/* Cycles of an SM for `n` blocks that it works on together: each waits for its own first operands
- * and steps, all share its units. */
-static double together(const ep_phases *p, double n, double busy, double store)
-{
-    if (n < 1) return 0;
-    return p->start_cycles + fmax(n * busy, p->wait_cycles) + n * store;
-}
-
-/* Cycles until the SM with the most blocks is done: as many at a time as fit, then the rest. */
+/* Cycles until the SM with the most blocks is done. As many as fit are at work at a time, and when
+ * one ends the next begins: all of them share the units of the SM, which are busy once the first
+ * has its operands; and as each takes its own time from start to end, however free the units are,
+ * so do its successors in the same place. */
 static double busiest_sm(const ep_gpu *gpu, const ep_phases *p, double sms)
 {
     const double load = p->l2_bytes / p->tiles / gpu->l2_bytes_per_sm_clock;
     const double store = p->store_bytes / p->tiles / gpu->l2_bytes_per_sm_clock;
-    const double busy =
-        fmax(fmax(p->tensor_tile_cycles, p->cuda_tile_cycles), fmax(p->shared_tile_cycles, load));
-    const double resident = fmax(1, p->resident);
+    const double busy = fmax(fmax(p->tensor_tile_cycles, p->cuda_tile_cycles),
+                             fmax(p->shared_tile_cycles, load));
     const double blocks = ceil(p->tiles / sms);
-    const double rounds = floor(blocks / resident);
-    return rounds * together(p, resident, busy, store) +
-           together(p, blocks - rounds * resident, busy, store);
+    const double rounds = ceil(blocks / fmax(1, p->resident));
+    return fmax(p->start_cycles + blocks * (busy + store),
+                rounds * (p->start_cycles + fmax(busy, p->wait_cycles) + store));
 }
 
 double ep_launch_ns(const ep_point *point)
