@@ -64,7 +64,8 @@ static ep_status time_alone(placer *p, ep_precision precision, double *ns, ep_er
                                   .inputs = layer->inputs,
                                   .n_outputs = layer->n_outputs,
                                   .outputs = layer->outputs};
-        const ep_cost cost = ep_sim_cost(p->machine, &plan, &kernel, frame_bytes);
+        const ep_cost cost =
+            ep_sim_cost(p->machine, &plan, &kernel, frame_bytes, &p->options->search);
         ns[l] = ep_cost_ns(&cost, &point, NULL);
     }
     return EP_OK;
@@ -234,8 +235,8 @@ static ep_status cost_kernels(placer *p, ep_error *err)
     if (!planned->costs) return ep_fail_memory(err);
     const double frame_bytes = ep_sim_frame_bytes(&planned->plan);
     for (uint32_t k = 0; k < planned->plan.n_kernels; k++) {
-        planned->costs[k] =
-            ep_sim_cost(p->machine, &planned->plan, &planned->plan.kernels[k], frame_bytes);
+        planned->costs[k] = ep_sim_cost(p->machine, &planned->plan, &planned->plan.kernels[k],
+                                        frame_bytes, &p->options->search);
     }
     return EP_OK;
 }

@@ -1,12 +1,13 @@
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "sim/gpu.h"
 
 ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
-                    double frame_bytes)
+                    double frame_bytes, const ep_search *search)
 {
-    ep_cost cost = {.device = kernel->device, .precision = kernel->precision};
+    ep_cost cost = {.device = kernel->device, .precision = kernel->precision, .search = *search};
     if (ep_device_is_dla(kernel->device)) {
         ep__dla_cost(machine, plan, kernel, &cost);
     } else {
@@ -50,36 +51,60 @@ bool ep_cost_phases(const ep_cost *cost, const ep_machine *machine, uint32_t tac
         *phases = cost->tactics[tactic];
         return true;
     }
-    const uint32_t t = tactic - cost->n_tactics;
-    if (!ep__product_phases(&machine->gpu, &cost->product, cost->precision, t, phases)) {
-        return false;
+    return ep__product_phases(&machine->gpu, cost, tactic - cost->n_tactics, phases);
+}
+
+const char *ep_cost_tactic_name(const ep_cost *cost, uint32_t tactic, char name[EP_TACTIC_TEXT])
+{
+    name[0] = '\0';
+    if (cost->is_view || ep_cost_n_tactics(cost) == 0) return name;
+    assert(tactic < ep_cost_n_tactics(cost));
+    if (tactic < cost->n_tactics) return strcpy(name, cost->tactics[tactic].tactic);
+    ep__product_tactic_name(cost->precision, tactic - cost->n_tactics, name);
+    return name;
+}
+
+/* INFINITY: it does not suit the kernel. */
+static double tactic_ns(const ep_cost *cost, const ep_point *point, uint32_t tactic)
+{
+    ep_phases phases;
+    if (tactic < cost->n_tactics) {
+        return ep__evaluate(cost, &cost->tactics[tactic], point).total_ns;
     }
-    ep__product_tactic_name(cost->precision, t, phases->tactic, sizeof phases->tactic);
-    return true;
+    const ep_gpu *gpu = &point->machine->gpu;
+    if (!ep__product_phases(gpu, cost, tactic - cost->n_tactics, &phases)) return INFINITY;
+    return ep__evaluate(cost, &phases, point).total_ns;
+}
+
+static double search(const ep_cost *cost, const ep_point *point, uint32_t *tactic)
+{
+    double best = INFINITY;
+    *tactic = 0;
+    for (uint32_t t = 0; t < ep_cost_n_tactics(cost); t++) {
+        const double ns = tactic_ns(cost, point, t);
+        if (ns >= best) continue;
+        best = ns;
+        *tactic = t;
+    }
+    return best;
 }
 
 double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic)
 {
-    const ep_gpu *gpu = &point->machine->gpu;
-    const uint32_t n = ep_cost_n_tactics(cost);
-    double best = INFINITY;
     uint32_t chosen = 0;
-    for (uint32_t t = 0; t < n; t++) {
-        ep_phases of_product;
-        const ep_phases *phases = &of_product;
-        if (t < cost->n_tactics) {
-            phases = &cost->tactics[t];
-        } else if (!ep__product_phases(gpu, &cost->product, cost->precision, t - cost->n_tactics,
-                                       &of_product)) {
-            continue;
-        }
-        const double ns = ep__evaluate(cost, phases, point).total_ns;
-        if (ns >= best) continue;
-        best = ns;
-        chosen = t;
+    double ns = 0;
+    if (cost->is_view || ep_cost_n_tactics(cost) == 0) {
+        ns = 0;
+    } else if (!cost->search.timings || !(cost->product.repeat > 0)) {
+        ns = search(cost, point, &chosen);
+    } else if (ep__timings_find(cost, point, &chosen)) {
+        ns = tactic_ns(cost, point, chosen);
+    } else {
+        ns = search(cost, point, &chosen);
+        ep__timings_add(cost, point, chosen);
     }
     if (tactic) *tactic = chosen;
-    return n > 0 ? best : 0;
+    return ns;
 }
 
 static double mac_pj(const ep_energy *e, const ep_cost *cost)

@@ -22,10 +22,12 @@ ep_product ep__gpu_product(const ep_gpu *gpu, const ep_plan *plan, const ep_kern
                            ep__movement movement);
 
 uint32_t ep__n_product_tactics(void);
-/* The phases of one tactic, without its name; false when it does not suit the product. */
-bool ep__product_phases(const ep_gpu *gpu, const ep_product *product, ep_precision precision,
-                        uint32_t tactic, ep_phases *phases);
-void ep__product_tactic_name(ep_precision precision, uint32_t tactic, char *name, size_t size);
+/* The phases of one tactic; false when it does not suit the product, or when a search of that level
+ * leaves it out. */
+bool ep__product_phases(const ep_gpu *gpu, const ep_cost *cost, uint32_t tactic, ep_phases *phases);
+void ep__product_tactic_name(ep_precision precision, uint32_t tactic, char name[EP_TACTIC_TEXT]);
+/* False when there is no tactic of that name. */
+bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t *tactic);
 
 /* ---- gpu_direct.c: convolutions of groups, without tensor cores ----------------------------- */
 
@@ -43,6 +45,12 @@ void ep__gpu_add_stream(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel 
  * once; at least 1. */
 double ep__resident_blocks(const ep_gpu *gpu, double threads, double registers,
                            double shared_bytes);
+
+/* ---- timings.c ----------------------------------------------------------------------------- */
+
+/* The tactic that was found for this product at this point; false: none was. */
+bool ep__timings_find(const ep_cost *cost, const ep_point *point, uint32_t *tactic);
+void ep__timings_add(const ep_cost *cost, const ep_point *point, uint32_t tactic);
 
 /* ---- gpu_time.c: phases at an operating point ----------------------------------------------- */
 

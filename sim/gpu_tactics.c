@@ -8,6 +8,7 @@
  * and the parts must be added up. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sim/gpu.h"
 
@@ -16,19 +17,26 @@ typedef enum engine { TENSOR, CUDA, VECTOR } engine;
 typedef struct tile {
     engine engine;
     int m, n;
+    int level; /* of the builder's optimization from which on it is tried */
 } tile;
 
 /* TensorRT's and CUTLASS' tiles, and for a single row a block that reads rows of B (a GEMV). */
 static const tile tiles[] = {
-    {TENSOR, 256, 128}, {TENSOR, 128, 256}, {TENSOR, 128, 128}, {TENSOR, 128, 64},
-    {TENSOR, 64, 128},  {TENSOR, 64, 64},   {TENSOR, 128, 32},  {TENSOR, 64, 32},
-    {CUDA, 256, 128},   {CUDA, 128, 128},   {CUDA, 128, 64},    {CUDA, 64, 128},
-    {VECTOR, 1, 8},     {VECTOR, 1, 32},
+    {TENSOR, 128, 128, 0}, {TENSOR, 64, 64, 0},   {TENSOR, 128, 64, 1}, {TENSOR, 64, 128, 1},
+    {TENSOR, 256, 128, 2}, {TENSOR, 128, 256, 2}, {TENSOR, 64, 32, 2},  {TENSOR, 128, 32, 3},
+    {TENSOR, 256, 64, 4},  {TENSOR, 64, 256, 4},  {TENSOR, 32, 64, 5},  {TENSOR, 32, 32, 5},
+    {CUDA, 128, 64, 0},    {CUDA, 128, 128, 1},   {CUDA, 64, 128, 2},   {CUDA, 256, 128, 3},
+    {VECTOR, 1, 32, 0},    {VECTOR, 1, 8, 2},
 };
 #define N_TILES (sizeof tiles / sizeof tiles[0])
 
-static const int splits[] = {1, 2, 4, 8, 16};
+static const struct split {
+    int parts;
+    int level;
+} splits[] = {{1, 0}, {2, 2}, {4, 2}, {8, 3}, {16, 3}, {32, 5}};
 #define N_SPLITS (sizeof splits / sizeof splits[0])
+
+static const char *const engine_names[] = {[TENSOR] = "tile", [CUDA] = "cuda", [VECTOR] = "gemv"};
 
 uint32_t ep__n_product_tactics(void)
 {
@@ -46,14 +54,25 @@ static double slice_of(engine e, ep_precision precision)
     }
 }
 
-void ep__product_tactic_name(ep_precision precision, uint32_t tactic, char *name, size_t size)
+void ep__product_tactic_name(ep_precision precision, uint32_t tactic, char name[EP_TACTIC_TEXT])
 {
-    static const char *const engines[] = {[TENSOR] = "tile", [CUDA] = "cuda", [VECTOR] = "gemv"};
     const tile *t = &tiles[tactic / N_SPLITS];
-    const int split = splits[tactic % N_SPLITS];
-    const int n = snprintf(name, size, "%s %dx%dx%.0f", engines[t->engine], t->m, t->n,
-                           slice_of(t->engine, precision));
-    if (split > 1) (void)snprintf(name + n, size - (size_t)n, " split %d", split);
+    const int parts = splits[tactic % N_SPLITS].parts;
+    const int n = snprintf(name, EP_TACTIC_TEXT, "%s %dx%dx%.0f", engine_names[t->engine], t->m,
+                           t->n, slice_of(t->engine, precision));
+    if (parts > 1) (void)snprintf(name + n, EP_TACTIC_TEXT - (size_t)n, " split %d", parts);
+}
+
+bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t *tactic)
+{
+    for (uint32_t t = 0; t < ep__n_product_tactics(); t++) {
+        char own[EP_TACTIC_TEXT];
+        ep__product_tactic_name(precision, t, own);
+        if (strcmp(own, name) != 0) continue;
+        *tactic = t;
+        return true;
+    }
+    return false;
 }
 
 /* TF32 is a way of computing in FP32: its builder tries both. */
@@ -116,27 +135,29 @@ static void add_steps(const ep_gpu *gpu, const ep_product *p, ep_precision preci
     phases->resident = resident(gpu, t, slice_bytes, steps);
 }
 
-bool ep__product_phases(const ep_gpu *gpu, const ep_product *p, ep_precision precision,
-                        uint32_t tactic, ep_phases *phases)
+bool ep__product_phases(const ep_gpu *gpu, const ep_cost *cost, uint32_t tactic, ep_phases *phases)
 {
     const tile *t = &tiles[tactic / N_SPLITS];
-    const int split = splits[tactic % N_SPLITS];
-    if (!suits(t, p, precision, split)) return false;
-    const double slice = slice_of(t->engine, precision);
-    const double steps = ceil(p->k / (slice * split));
-    if (split > 1 && steps < 2) return false;
-    *phases = (ep_phases){.tiles = p->repeat * ceil(p->m / t->m) * ceil(p->n / t->n) * split,
+    const struct split *split = &splits[tactic % N_SPLITS];
+    const ep_product *p = &cost->product;
+    const int level = EP_SEARCH_LEVEL_DEFAULT + cost->search.level;
+    if (t->level > level || split->level > level) return false;
+    if (!suits(t, p, cost->precision, split->parts)) return false;
+    const double parts = split->parts;
+    const double steps = ceil(p->k / (slice_of(t->engine, cost->precision) * parts));
+    if (parts > 1 && steps < 2) return false;
+    *phases = (ep_phases){.tiles = p->repeat * ceil(p->m / t->m) * ceil(p->n / t->n) * parts,
                           .start_cycles = gpu->kernels.block_cycles,
                           .setup_ns = p->setup_ns,
                           .store_bytes = p->epilogue_bytes,
                           .dram_bytes = p->dram_bytes,
                           .macs = p->macs};
-    add_steps(gpu, p, precision, t, steps, phases);
-    if (split > 1) { /* sums in FP32, written by each part, read to be added up */
+    add_steps(gpu, p, cost->precision, t, steps, phases);
+    if (parts > 1) { /* sums in FP32, written by each part, read to be added up */
         const double sums = p->repeat * p->m * p->n * 4;
-        phases->store_bytes += split * sums;
+        phases->store_bytes += parts * sums;
         phases->serial_cycles =
-            gpu->kernels.split_cycles + (split + 1) * sums / gpu->l2_bytes_per_clock;
+            gpu->kernels.split_cycles + (parts + 1) * sums / gpu->l2_bytes_per_clock;
     }
     return true;
 }

@@ -11,8 +11,8 @@ static double busiest_sm(const ep_gpu *gpu, const ep_phases *p, double sms)
 {
     const double load = p->l2_bytes / p->tiles / gpu->l2_bytes_per_sm_clock;
     const double store = p->store_bytes / p->tiles / gpu->l2_bytes_per_sm_clock;
-    const double busy = fmax(fmax(p->tensor_tile_cycles, p->cuda_tile_cycles),
-                             fmax(p->shared_tile_cycles, load));
+    const double busy =
+        fmax(fmax(p->tensor_tile_cycles, p->cuda_tile_cycles), fmax(p->shared_tile_cycles, load));
     const double blocks = ceil(p->tiles / sms);
     const double rounds = ceil(blocks / fmax(1, p->resident));
     return fmax(p->start_cycles + blocks * (busy + store),

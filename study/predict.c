@@ -148,7 +148,7 @@ static double move_ns(const job *j, const ep_layer_workload *workload, const ep_
                               .inputs = tensor,
                               .n_outputs = 1,
                               .outputs = tensor};
-    const ep_cost cost = ep_sim_cost(j->machine, &plan, &kernel, 0);
+    const ep_cost cost = ep_sim_cost(j->machine, &plan, &kernel, 0, &(ep_search){0});
     return ep_cost_ns(&cost, &j->point, NULL);
 }
 

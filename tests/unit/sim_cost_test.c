@@ -191,8 +191,9 @@ static ep_phases tactic_of(const fixture *f, const ep_cost *cost, const char *na
 {
     for (uint32_t t = 0; t < ep_cost_n_tactics(cost); t++) {
         ep_phases phases;
+        char own[EP_TACTIC_TEXT];
         if (!ep_cost_phases(cost, f->machine, t, &phases)) continue;
-        if (strcmp(phases.tactic, name) == 0) return phases;
+        if (strcmp(ep_cost_tactic_name(cost, t, own), name) == 0) return phases;
     }
     fail_msg("no tactic %s", name);
     return (ep_phases){0};
