@@ -75,14 +75,15 @@ bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t 
     return false;
 }
 
-/* TF32 is a way of computing in FP32: its builder tries both. */
+/* TF32 is a way of computing in FP32: its builder tries both. In FP16 and INT8 a single row is a tile
+ * like any other (cuBLASLt, which adds the bias, has no GEMV for them; h200-gemm shows it). */
 static bool suits(const tile *t, const ep_product *p, ep_precision precision, int split)
 {
-    const bool tensor = precision == EP_INT8 || precision == EP_FP16 || precision == EP_TF32;
+    const bool fp32 = precision == EP_FP32 || precision == EP_TF32;
     switch (t->engine) {
-    case TENSOR: return tensor;
-    case CUDA: return !tensor || precision == EP_TF32;
-    default: return p->m == 1 && p->repeat == 1 && split == 1;
+    case TENSOR: return precision != EP_FP32;
+    case CUDA: return fp32;
+    default: return fp32 && p->m == 1 && p->repeat == 1 && split == 1;
     }
 }
 

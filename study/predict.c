@@ -152,11 +152,18 @@ static double move_ns(const job *j, const ep_layer_workload *workload, const ep_
     return ep_cost_ns(&cost, &j->point, NULL);
 }
 
+/* A kernel of one block that has nothing to do. */
+static double empty_ns(const job *j)
+{
+    const double cycles = j->machine->gpu.kernels.stream_cycles;
+    return ep_launch_ns(&j->point) + cycles * 1e3 / j->point.gpu_mhz;
+}
+
 static ep_status pace_of_workload(const job *j, const ep_layer_workload *workload, bool on_dla,
                                   pace *out, ep_error *err)
 {
     if (workload->kind == EP_WORKLOAD_EMPTY) {
-        out->latency_ns = out->period_ns = ep_launch_ns(&j->point);
+        out->latency_ns = out->period_ns = empty_ns(j);
         return EP_OK;
     }
     ep_layers *layers;
