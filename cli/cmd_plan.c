@@ -21,6 +21,8 @@ enum {
     SHAPES,
     MIN_SHAPES,
     MAX_SHAPES,
+    LEVEL,
+    TIMINGS,
     JSON,
     CSV,
     LAYERS,
@@ -43,6 +45,10 @@ static const ep__option options[N_OPTIONS] = {
     [SHAPES] = EP__OPTION_SHAPES,
     [MIN_SHAPES] = EP__OPTION_MIN_SHAPES,
     [MAX_SHAPES] = EP__OPTION_MAX_SHAPES,
+    [LEVEL] = {"--builder-optimization-level", "0..5",
+               "how many tactics of the GPU the builder tries (default: 3)"},
+    [TIMINGS] = {"--timing-cache", "FILE",
+                 "keeps the fastest tactics in FILE, and takes from it what it knows"},
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
@@ -54,6 +60,7 @@ typedef struct planning {
     const char *const *given; /* of args */
     ep_plan_options plan_options;
     ep_arena *arena;
+    ep_timings *timings; /* NULL: none are kept */
     ep_machine *machine;
     ep__model model;
     uint32_t n_modes;
@@ -68,6 +75,13 @@ static bool is_all(const char *text)
     return !text || strcmp(text, "all") == 0;
 }
 
+static const char *level_name(uint32_t level)
+{
+    static const char *const names[] = {"0", "1", "2", "3", "4", "5"};
+    _Static_assert(sizeof names / sizeof *names == EP_SEARCH_LEVEL_MAX + 1, "a name a level");
+    return level <= EP_SEARCH_LEVEL_MAX ? names[level] : NULL;
+}
+
 /* What can be said about the options before any file is read. */
 static ep_status check_options(planning *job, ep_error *err)
 {
@@ -76,18 +90,24 @@ static ep_status check_options(planning *job, ep_error *err)
     EP_FAIL_IF(given[CSV] && given[LAYERS], err, EP_BAD_USAGE,
                "--csv has no layers: leave --layers out, or give --json");
     uint32_t precision = EP_CHOOSE_INT8, dla = EP_DLA_FIRST, strategy;
+    uint32_t level = EP_SEARCH_LEVEL_DEFAULT;
     if (given[PRECISION]) {
         EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
                                 &precision, err));
     }
     if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_report_dla_name, &dla, err));
+    if (given[LEVEL]) {
+        EP_TRY(ep__parse_choice("--builder-optimization-level", given[LEVEL], level_name, &level,
+                                err));
+    }
     if (!is_all(given[STRATEGY])) {
         EP_TRY(ep__parse_choice("--strategy", given[STRATEGY], ep_strategy_name, &strategy, err));
     }
     job->plan_options = (ep_plan_options){.precision = (ep_precision_choice)precision,
                                           .dla = (ep_dla_choice)dla,
                                           .no_fallback = given[NO_FALLBACK],
-                                          .no_tf32 = given[NO_TF32]};
+                                          .no_tf32 = given[NO_TF32],
+                                          .search.level = (int)level - EP_SEARCH_LEVEL_DEFAULT};
     return EP_OK;
 }
 
@@ -177,6 +197,10 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
     job->arena = ep_arena_new();
     if (!job->arena) return ep_fail_memory(err);
     EP_TRY(load_machine(job, err));
+    if (job->given[TIMINGS]) {
+        EP_TRY(ep_timings_load(job->given[TIMINGS], &job->timings, err));
+        job->plan_options.search.timings = job->timings;
+    }
     const ep__model_options model_options = {.batch = job->given[BATCH],
                                              .shapes = job->given[SHAPES],
                                              .min_shapes = job->given[MIN_SHAPES],
@@ -186,6 +210,7 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
     uint32_t n_ran = 0;
     for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));
     if (n_ran == 0) return EP_INFEASIBLE; /* `err` says why the last one cannot */
+    if (job->timings) EP_TRY(ep_timings_save(job->timings, err));
     return write_report(job, out, err);
 }
 
@@ -196,6 +221,7 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
     for (uint32_t p = 0; p < job.n_plans; p++) ep_planned_free(job.planned[p]);
     ep__model_free(&job.model);
     ep_machine_free(job.machine);
+    ep_timings_free(job.timings);
     ep_arena_free(job.arena);
     return status;
 }

@@ -14,6 +14,21 @@
 
 #include "base/base.h"
 
+/* What the kernels of a library make of the hardware. */
+typedef struct ep_gpu_kernels {
+    /* share of the peak that the inner loops of matrix kernels reach */
+    double sustained_fp16, sustained_tf32, sustained_int8, sustained_fp32;
+    double shared_passes;    /* of an operand through shared memory: written, read by its warps */
+    int64_t pipeline_stages; /* slices of operands that a matrix kernel has in shared memory */
+    double step_cycles;      /* the least between two slices along k: barrier and latencies */
+    double block_cycles;     /* of a block of a matrix kernel: first operands, writing the result */
+    double split_cycles;     /* of bringing together the parts of a product that is split along k */
+    double stream_cycles;    /* of a block of a memory-bound kernel: latency of its first load */
+    double tap_cycles;       /* direct convolution: a load and what waits for it */
+    double direct_output_slots, direct_tap_slots; /* its issue slots an output, and a tap of it */
+    double window_setup_us; /* of a convolution with a window: what its library does before */
+} ep_gpu_kernels;
+
 typedef struct ep_gpu {
     const char *arch; /* "sm87" */
     int64_t sms;
@@ -28,10 +43,14 @@ typedef struct ep_gpu {
         fp32_accumulate_ratio; /* rate of FP16 tensor math with FP32 accumulation, of the above */
     double sparse_speedup;     /* 2:4 sparsity: 2, or 1 where there is none */
     double dram_bytes_per_sm_clock; /* an SM cannot pull more from memory than this a cycle */
-    double l2_bytes_per_sm_clock;
+    double l2_bytes_per_sm_clock;   /* nor from L2 */
+    double l2_bytes_per_clock;      /* L2 delivers to all SMs together, at the GPU's clock */
+    double l2_kept_share;          /* of L2: a working set that large is evicted before its reuse */
     double shared_bytes_per_clock; /* an SM and cycle, from and to shared memory */
-    double tile_overhead_cycles;   /* filling the pipeline of a tile and writing its result */
-    double kernel_floor_us;        /* of every kernel in a CUDA graph: launch, start and drain */
+    /* of every kernel in a CUDA graph, launch, start and drain: what the front end of the GPU does
+     * at its clock, and what it waits for whatever the clock */
+    double launch_cycles, kernel_floor_us;
+    ep_gpu_kernels kernels;
 } ep_gpu;
 
 /* Bounds of the DLA's layers, as the rules print them. Ranges are inclusive. */

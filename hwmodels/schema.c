@@ -50,6 +50,39 @@
 #define GIB (1024.0 * MIB)
 #define MHZ_MAX 20000
 
+static const ep__field kernels_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    NUMBER(ep_gpu_kernels, sustained_fp16, REQUIRED, 0.01, 1,
+           "share of tensor_fp16 that inner loops of matrix kernels reach"),
+    NUMBER(ep_gpu_kernels, sustained_tf32, REQUIRED, 0.01, 1, "the same of tensor_tf32"),
+    NUMBER(ep_gpu_kernels, sustained_int8, REQUIRED, 0.01, 1, "the same of tensor_int8"),
+    NUMBER(ep_gpu_kernels, sustained_fp32, REQUIRED, 0.01, 1, "the same of fp32_fma"),
+    NUMBER(
+        ep_gpu_kernels, shared_passes, REQUIRED, 0, 64,
+        "of an operand of a matrix kernel through shared memory: written once, read by its warps"),
+    INTEGER(ep_gpu_kernels, pipeline_stages, REQUIRED, 1, 16,
+            "slices of its operands that a matrix kernel holds in shared memory"),
+    NUMBER(ep_gpu_kernels, step_cycles, REQUIRED, 0, 1e6,
+           "the least between two slices along k of a matrix kernel: barrier and latencies"),
+    NUMBER(
+        ep_gpu_kernels, block_cycles, REQUIRED, 0, 1e6,
+        "of a block of a matrix kernel: until its first operands are there, to write its result"),
+    NUMBER(ep_gpu_kernels, split_cycles, REQUIRED, 0, 1e6,
+           "to bring together the parts of a product that is split along k"),
+    NUMBER(ep_gpu_kernels, stream_cycles, REQUIRED, 0, 1e6,
+           "of a block of a memory-bound kernel: until its first operands are there"),
+    NUMBER(ep_gpu_kernels, tap_cycles, REQUIRED, 0, 1e6,
+           "direct convolution: from one tap of an output to the next"),
+    NUMBER(ep_gpu_kernels, direct_output_slots, REQUIRED, 0, 1e6,
+           "direct convolution: issue slots of an FP32 lane an output, addresses and bounds"),
+    NUMBER(ep_gpu_kernels, direct_tap_slots, REQUIRED, 0.01, 1e6,
+           "the same of each tap of its window"),
+    NUMBER(ep_gpu_kernels, window_setup_us, REQUIRED, 0, 1000,
+           "what a library does before a convolution with a window: tables of offsets"),
+};
+TABLE(kernels_block, ep_gpu_kernels, kernels_rows);
+
 static const ep__field gpu_rows[] = {
     SOURCE(REQUIRED),
     NOTE,
@@ -79,11 +112,17 @@ static const ep__field gpu_rows[] = {
            "the most an SM pulls from memory a cycle"),
     NUMBER(ep_gpu, l2_bytes_per_sm_clock, REQUIRED, 0.1, 1e5,
            "the most an SM pulls from L2 a cycle"),
+    NUMBER(ep_gpu, l2_bytes_per_clock, REQUIRED, 0.1, 1e6,
+           "the most all SMs together pull from L2 a cycle of the GPU"),
+    NUMBER(ep_gpu, l2_kept_share, REQUIRED, 0, 1,
+           "of L2: the working set of which nothing is left when it is read again"),
     NUMBER(ep_gpu, shared_bytes_per_clock, REQUIRED, 1, 1e5, "shared-memory bytes an SM and cycle"),
-    NUMBER(ep_gpu, tile_overhead_cycles, REQUIRED, 0, 1e6,
-           "to fill the pipeline of a tile of a matrix product and to write its result"),
+    NUMBER(ep_gpu, launch_cycles, REQUIRED, 0, 1e6,
+           "of every kernel in a CUDA graph: launch, start and drain, at the GPU's clock"),
     NUMBER(ep_gpu, kernel_floor_us, REQUIRED, 0, 1000,
-           "of every kernel in a CUDA graph: launch, start and drain"),
+           "of every kernel, beside its launch_cycles: what takes as long at any clock"),
+    BLOCK(ep_gpu, kernels, ep_gpu_kernels, REQUIRED, &kernels_block,
+          "what the kernels of a library make of it"),
 };
 TABLE(gpu_block, ep_gpu, gpu_rows);
 

@@ -23,6 +23,21 @@ static const ep_layer *layer_at(const ep_plan *plan, uint32_t l)
     return &plan->layers->layers[l];
 }
 
+static bool is_convolution(const ep_layer *layer)
+{
+    return layer->type == EP_LAYER_CONVOLUTION || layer->type == EP_LAYER_DECONVOLUTION;
+}
+
+/* Both forms of Gelu written out: with an error function, with a hyperbolic tangent. */
+static bool is_gelu(const ep_plan *plan, const uint32_t *added, uint32_t n_added)
+{
+    for (uint32_t i = 0; i < n_added; i++) {
+        const ep_function function = layer_at(plan, added[i])->function;
+        if (function == EP_FN_ERF || function == EP_FN_TANH) return true;
+    }
+    return false;
+}
+
 /* The added layers read nothing but the region and each other: x * sigmoid(x), both forms of Gelu,
  * x * hardsigmoid(x). A function of one argument, whatever its parts. */
 static bool is_composite_activation(const ep_plan *plan, const ep__region *region,
@@ -40,18 +55,16 @@ static bool is_composite_activation(const ep_plan *plan, const ep__region *regio
     return true;
 }
 
-static bool is_fusable_activation(const ep_layer *layer)
+/* What TensorRT documents behind a convolution is ReLU, Clip and GELU; other functions run as a
+ * pointwise kernel of their own. A matrix product is compiled as a whole, with any. */
+static bool is_fusable_activation(const ep_layer *product, const ep_layer *layer)
 {
+    if (layer->type != EP_LAYER_ACTIVATION && layer->type != EP_LAYER_PARAMETRIC_RELU) return false;
     switch (layer->function) {
     case EP_FN_RELU:
     case EP_FN_CLIP:
-    case EP_FN_SIGMOID:
-    case EP_FN_TANH:
-    case EP_FN_LEAKY_RELU:
-    case EP_FN_HARD_SIGMOID:
-    case EP_FN_HARD_SWISH:
-    case EP_FN_GELU: return layer->type == EP_LAYER_ACTIVATION;
-    default: return layer->type == EP_LAYER_PARAMETRIC_RELU;
+    case EP_FN_GELU: return true;
+    default: return !is_convolution(product);
     }
 }
 
@@ -82,7 +95,11 @@ static ep__answer answer(bool joins)
 static ep__answer after_product(const ep_plan *plan, const ep__region *region,
                                 const uint32_t *added, uint32_t n_added)
 {
-    if (n_added > 1) return answer(is_composite_activation(plan, region, added, n_added));
+    const ep_layer *product = layer_at(plan, region->members[0]);
+    if (n_added > 1) {
+        const bool documented = !is_convolution(product) || is_gelu(plan, added, n_added);
+        return answer(documented && is_composite_activation(plan, region, added, n_added));
+    }
     const ep_layer *l = layer_at(plan, added[0]);
     if (is_residual_sum(plan, l)) {
         for (uint32_t i = 0; i < region->n; i++) {
@@ -90,8 +107,7 @@ static ep__answer after_product(const ep_plan *plan, const ep__region *region,
         }
         return EP__JOINED;
     }
-    return answer(is_fusable_activation(l) ||
-                  is_channel_scale(plan, l, layer_at(plan, region->members[0])));
+    return answer(is_fusable_activation(product, l) || is_channel_scale(plan, l, product));
 }
 
 static ep__answer in_pointwise(const ep_plan *plan, const ep__region *region, const uint32_t *added,

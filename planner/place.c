@@ -53,6 +53,7 @@ static ep_status time_alone(placer *p, ep_precision precision, double *ns, ep_er
     for (uint32_t l = 0; l < n; l++) uniform[l] = precision;
     ep_plan plan = {.layers = p->layers, .precision = uniform, .device = device};
     memcpy(plan.sparse, p->planned->plan.sparse, sizeof plan.sparse);
+    const double frame_bytes = ep_sim_frame_bytes(&plan);
     for (uint32_t l = 0; l < n; l++) {
         const ep_layer *layer = &p->layers->layers[l];
         const ep_kernel kernel = {.precision = precision,
@@ -63,7 +64,8 @@ static ep_status time_alone(placer *p, ep_precision precision, double *ns, ep_er
                                   .inputs = layer->inputs,
                                   .n_outputs = layer->n_outputs,
                                   .outputs = layer->outputs};
-        const ep_cost cost = ep_sim_cost(p->machine, &plan, &kernel);
+        const ep_cost cost =
+            ep_sim_cost(p->machine, &plan, &kernel, frame_bytes, &p->options->search);
         ns[l] = ep_cost_ns(&cost, &point, NULL);
     }
     return EP_OK;
@@ -236,8 +238,10 @@ static ep_status cost_kernels(placer *p, ep_error *err)
         EP_TRY(ep_sim_dla_places(p->machine, &planned->plan, p->arena, &planned->plan.dla_places,
                                  err));
     }
+    const double frame_bytes = ep_sim_frame_bytes(&planned->plan);
     for (uint32_t k = 0; k < planned->plan.n_kernels; k++) {
-        planned->costs[k] = ep_sim_cost(p->machine, &planned->plan, &planned->plan.kernels[k]);
+        planned->costs[k] = ep_sim_cost(p->machine, &planned->plan, &planned->plan.kernels[k],
+                                        frame_bytes, &p->options->search);
     }
     return EP_OK;
 }

@@ -125,6 +125,7 @@ typedef struct ep_plan_options {
     bool no_tf32; /* FP32 math stays FP32 on tensor cores too */
     bool sparse;  /* weights are 2:4 sparse wherever hardware gains from it */
     ep_io io;
+    ep_search search; /* of the GPU's tactics; its timings must outlive the plan */
 } ep_plan_options;
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */

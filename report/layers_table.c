@@ -29,6 +29,17 @@ static void refused_cell(ep__columns *table, const ep_verdict *verdict)
     ep__cell(table, "%s", "");
 }
 
+/* Of the layer's kernel. */
+static void tactic_cell(ep__columns *table, const ep_planned *planned, const ep_run *run,
+                        uint32_t kernel)
+{
+    char name[EP_TACTIC_TEXT] = "";
+    if (run && kernel != EP_NO_INDEX) {
+        ep_cost_tactic_name(&planned->costs[kernel], run->tactic[kernel], name);
+    }
+    ep__cell(table, "%s", name);
+}
+
 static void append_rows(const ep_planned *planned, const ep_run *run, const uint32_t *kernel_of,
                         ep__columns *table)
 {
@@ -44,6 +55,7 @@ static void append_rows(const ep_planned *planned, const ep_run *run, const uint
         if (!run) ep__cell(table, "-");
         if (kernel_of[i] != EP_NO_INDEX) ep__cell(table, "%u", (unsigned)kernel_of[i]);
         if (kernel_of[i] == EP_NO_INDEX) ep__cell(table, "-");
+        tactic_cell(table, planned, run, kernel_of[i]);
         if (planned->verdicts) refused_cell(table, &planned->verdicts[i]);
     }
 }
@@ -63,10 +75,10 @@ static void append_sum(const ep_plan *plan, const ep_run *run, ep_text *out)
 
 ep_status ep__layers_section(const ep_report *report, unsigned width, ep_text *out, ep_error *err)
 {
-    static const char *const titles[] = {"layer", "type", "device", "precision",
-                                         "MACs",  "ms",   "kernel", "refused by"};
-    static const ep__align align[] = {EP__NAME,  EP__NAME,  EP__LEFT,  EP__LEFT,
-                                      EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__NAME};
+    static const char *const titles[] = {"layer", "type",   "device", "precision", "MACs",
+                                         "ms",    "kernel", "tactic", "refused by"};
+    static const ep__align align[] = {EP__NAME,  EP__NAME,  EP__LEFT, EP__LEFT, EP__RIGHT,
+                                      EP__RIGHT, EP__RIGHT, EP__LEFT, EP__NAME};
     enum { N = sizeof titles / sizeof *titles };
     const ep_planned *planned = ep__headline(report)->planned;
     const uint32_t m = ep__headline_mode(report);

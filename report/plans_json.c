@@ -75,6 +75,18 @@ void ep__json_refused(ep_text *out, const ep_verdict *verdict)
     ep__json_close(out, ']');
 }
 
+/* Of the kernel; null where there is no choice of one: on the DLA, and for views. */
+static void write_tactic(ep_text *out, const ep_planned *planned, const ep_run *run, uint32_t k)
+{
+    char name[EP_TACTIC_TEXT] = "";
+    if (k != EP_NO_INDEX) ep_cost_tactic_name(&planned->costs[k], run->tactic[k], name);
+    if (*name) {
+        ep__json_text(out, "tactic", name);
+    } else {
+        ep__json_null(out, "tactic");
+    }
+}
+
 static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *run,
                          const uint32_t *kernel_of)
 {
@@ -96,6 +108,7 @@ static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *
         } else {
             ep__json_text(out, "kernel", plan->kernels[k].name);
         }
+        write_tactic(out, planned, run, k);
         ep__json_refused(out, planned->verdicts ? &planned->verdicts[i] : NULL);
         ep__json_close(out, '}');
     }

@@ -43,8 +43,8 @@ static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_poi
         add_dla_units(phases, point, ns - b->floor_ns, t);
     } else {
         t->gpu_ns += ns;
-        const double rounds = ceil(phases->tiles / (double)point->gpu_sms);
-        t->tensor_ns += cycles_ns(rounds * phases->tensor_tile_cycles, point->gpu_mhz);
+        const double cycles = phases->tiles * phases->tensor_tile_cycles / (double)point->gpu_sms;
+        t->tensor_ns += cycles_ns(cycles, point->gpu_mhz);
     }
     t->dram_bytes += phases->dram_bytes;
 }
@@ -172,7 +172,10 @@ static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *poin
         loaded = kernel->subgraph;
         if (costs[k].is_view) continue;
         kernel_ns[k] = ep_cost_ns(&costs[k], point, &tactic[k]);
-        add_kernel(kernel, &costs[k], &costs[k].tactics[tactic[k]], point, kernel_ns[k], t);
+        ep_phases phases;
+        const bool suits = ep_cost_phases(&costs[k], point->machine, tactic[k], &phases);
+        assert(suits), (void)suits;
+        add_kernel(kernel, &costs[k], &phases, point, kernel_ns[k], t);
         share_out(plan, kernel, kernel_ns[k], layer_ns);
     }
     t->submit_ns = ep_sim_submit_ns(point) * t->submissions;

@@ -19,14 +19,22 @@
 /* ---- the cost of a kernel ------------------------------------------------------------------ */
 
 /* What one way of running a kernel asks of the hardware. On the GPU the work is `tiles` equal
- * pieces; an SM works on one at a time, so S SMs need ceil(tiles / S) rounds. On the DLA the cycles
- * are those of one core. */
+ * thread blocks; an SM works on up to `resident` of them at a time. On the DLA the cycles are those
+ * of one core. */
 typedef struct ep_phases {
-    char tactic[32];           /* "tile 128x64x32", "stream"; "" on the DLA */
+    char tactic[32];           /* "direct", "stream"; "" on the DLA and for products */
     double tiles;              /* GPU: >= 1 */
+    double resident;           /* GPU: blocks that fit on an SM at once; less than 1 counts as 1 */
     double tensor_tile_cycles; /* GPU: of one SM for one tile, on the tensor cores */
     double cuda_tile_cycles;   /* GPU: the same, on the CUDA cores and special-function units */
-    double l2_bytes;           /* GPU: between the SMs and L2, all tiles */
+    double shared_tile_cycles; /* GPU: the same, moving operands through shared memory */
+    double wait_cycles;        /* GPU: the least that the steps of a tile take, one after another */
+    double start_cycles;       /* GPU: of a tile before and after its steps; nothing hides it but
+                                  other tiles on the SM */
+    double serial_cycles;      /* GPU: before the first tile or after the last */
+    double setup_ns;           /* GPU: the same, whatever the clock */
+    double l2_bytes;           /* GPU: between the SMs and L2, all tiles, in their steps */
+    double store_bytes;        /* GPU: the same, after their steps */
     double cpipe_cycles;       /* DLA: convolution pipes */
     double pipes;              /* DLA: how many of them work, pointwise and pooling included */
     double sdp_cycles;         /* DLA: their post-processors (pointwise, pooling) */
@@ -45,16 +53,56 @@ typedef struct ep_phases {
 
 #define EP_MAX_TACTICS 8
 
+/* A matrix product on the GPU, C[m,n] = A[m,k] B[k,n], `repeat` times: what its tactics have in
+ * common. Their phases follow from it when they are asked for. */
+typedef struct ep_product {
+    double repeat; /* groups x batches; 0: the kernel is no product */
+    double m, n, k;
+    double b_share;        /* of B that is stored: less than 1 when it is sparse weights */
+    double speedup;        /* of the tensor cores over dense */
+    double chain;          /* products one after the other on a tile: 2 in attention */
+    double exponentials;   /* per element of C, on its tile */
+    double epilogue_bytes; /* of results, and of what is added to them */
+    double dram_bytes, macs;
+    double setup_ns;
+} ep_product;
+
+/* What is remembered of searches for the fastest tactic; opaque. */
+typedef struct ep_timings ep_timings;
+
+/* How the builder of an engine searches. Zero-initialise for its defaults. */
+typedef struct ep_search {
+    int level;           /* of optimization, as TensorRT's, relative to its default of 3: -3..2 */
+    ep_timings *timings; /* what was found before is not searched again; NULL: all is searched */
+} ep_search;
+
+#define EP_SEARCH_LEVEL_DEFAULT 3
+#define EP_SEARCH_LEVEL_MAX 5
+
 typedef struct ep_cost {
     ep_device device;
     ep_precision precision;
     bool is_view; /* nothing moves: no time, no energy */
     uint32_t n_tactics;
     ep_phases tactics[EP_MAX_TACTICS];
+    ep_product product; /* its tactics are numbered from n_tactics on */
+    ep_search search;
 } ep_cost;
 
-/* Counts kernel `k` of a plan that is complete but for its costs. Never fails on a valid plan. */
-ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel);
+/* Bytes that one run of the network touches: what it reads again in the next run, weights above
+ * all, is in a cache only if that holds them all. Kernels where the plan has them, else layers. */
+double ep_sim_frame_bytes(const ep_plan *plan);
+
+/* Counts kernel `k` of a plan that is complete but for its costs; `frame_bytes` as above. The
+ * timings of `search` must outlive the cost. Never fails on a valid plan. */
+ep_cost ep_sim_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
+                    double frame_bytes, const ep_search *search);
+
+/* Tactics are numbered below this, those that do not suit the kernel among them. */
+uint32_t ep_cost_n_tactics(const ep_cost *cost);
+/* What one tactic asks of the machine; false when it does not suit the kernel. */
+bool ep_cost_phases(const ep_cost *cost, const ep_machine *machine, uint32_t tactic,
+                    ep_phases *phases);
 
 /* In which precision tensor `t` (a root) lies in memory: as its producer's layer writes it; a
  * network input as `reader` wants it. */
@@ -63,6 +111,26 @@ ep_precision ep_sim_tensor_precision(const ep_plan *plan, uint32_t t, ep_precisi
 /* Evaluates the fastest tactic at a point, with all of the memory bandwidth for itself (zero load).
  * Returns its time; `tactic` (may be NULL) gets its index. */
 double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic);
+
+/* What people call a tactic: "tile 128x64x64 split 2", "direct", "stream"; "" on the DLA and for
+ * views. `tactic` as ep_cost_ns gives it. Returns `name`. */
+#define EP_TACTIC_TEXT 32
+const char *ep_cost_tactic_name(const ep_cost *cost, uint32_t tactic, char name[EP_TACTIC_TEXT]);
+
+/* What every kernel of the GPU takes at least. */
+double ep_launch_ns(const ep_point *point);
+
+/* ---- timings ------------------------------------------------------------------------------- */
+
+/* Reads what an earlier run saved to `path`, JSON; nothing when there is no such file. Entries are
+ * keyed by the kernel's shape, the machine's numbers, its clocks and the level of the search, so
+ * that one file serves many machines. EP_BAD_FILE: it is not what ep_timings_save writes. */
+ep_status ep_timings_load(const char *path, ep_timings **out, ep_error *err);
+/* Writes it back if anything was added. */
+ep_status ep_timings_save(const ep_timings *timings, ep_error *err);
+void ep_timings_free(ep_timings *timings); /* accepts NULL */
+/* Searches so far that were answered from the timings, and that were not. */
+void ep_timings_count(const ep_timings *timings, uint64_t *known, uint64_t *searched);
 
 /* ---- DLA buffer arithmetic ----------------------------------------------------------------- */
 

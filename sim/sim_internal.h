@@ -28,14 +28,10 @@ bool ep__is_sparse(const ep_plan *plan, const ep_kernel *kernel, const ep_layer 
 /* Bytes of 2:4 sparse weights as a share of the dense ones. */
 double ep__sparse_share(ep_precision precision);
 
-/* ---- gpu.c, gpu_product.c, dla.c ----------------------------------------------------------- */
+/* ---- gpu.c, dla.c -------------------------------------------------------------------------- */
 
 void ep__gpu_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
-                  ep_cost *cost);
-/* Tactics for a kernel whose main layer is a matrix product or a convolution; `dram_bytes` is what
- * its operands and results move. */
-void ep__gpu_product(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel *kernel,
-                     double dram_bytes, ep_cost *cost);
+                  double frame_bytes, ep_cost *cost);
 void ep__dla_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
                   ep_cost *cost);
 

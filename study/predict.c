@@ -78,7 +78,7 @@ static double copies_ns(const job *j, const ep_layers *layers)
                                                     : network->outputs[i - network->n_inputs]];
         bytes += (double)ep_dtype_bytes(t->dtype, ep_tensor_elements(t));
     }
-    return n * j->machine->gpu.kernel_floor_us * 1e3 + 2 * bytes / j->point.dram_gbps;
+    return n * ep_launch_ns(&j->point) + 2 * bytes / j->point.dram_gbps;
 }
 
 /* Time of the kernels that the row counts. */
@@ -149,15 +149,22 @@ static double move_ns(const job *j, const ep_layer_workload *workload, const ep_
                               .inputs = tensor,
                               .n_outputs = 1,
                               .outputs = tensor};
-    const ep_cost cost = ep_sim_cost(j->machine, &plan, &kernel);
+    const ep_cost cost = ep_sim_cost(j->machine, &plan, &kernel, 0, &(ep_search){0});
     return ep_cost_ns(&cost, &j->point, NULL);
+}
+
+/* A kernel of one block that has nothing to do. */
+static double empty_ns(const job *j)
+{
+    const double cycles = j->machine->gpu.kernels.stream_cycles;
+    return ep_launch_ns(&j->point) + cycles * 1e3 / j->point.gpu_mhz;
 }
 
 static ep_status pace_of_workload(const job *j, const ep_layer_workload *workload, bool on_dla,
                                   pace *out, ep_error *err)
 {
     if (workload->kind == EP_WORKLOAD_EMPTY) {
-        out->latency_ns = out->period_ns = j->machine->gpu.kernel_floor_us * 1e3;
+        out->latency_ns = out->period_ns = empty_ns(j);
         return EP_OK;
     }
     ep_layers *layers;

@@ -40,44 +40,50 @@ static const char small[] = /* line */
     "  l2_bytes_per_sm_clock: 64\n"
     "  kernel_floor_us: 3\n"
     "  shared_bytes_per_clock: 128\n"
-    "  tile_overhead_cycles: 1000\n" /* 25 */
+    "  l2_bytes_per_clock: 1024\n" /* 25 */
+    "  l2_kept_share: 0.5\n"
+    "  launch_cycles: 1000\n"
+    "  kernels: {source: unverified, sustained_fp16: 0.9, sustained_tf32: 0.9, "
+    "sustained_int8: 0.7, sustained_fp32: 0.8, shared_passes: 3, pipeline_stages: 3, "
+    "step_cycles: 200, block_cycles: 3000, split_cycles: 3000, stream_cycles: 400, "
+    "tap_cycles: 300, direct_output_slots: 30, direct_tap_slots: 3, window_setup_us: 0}\n"
     "dram: {source: unverified, type: LPDDR5, bytes: 8GiB, bus_bits: 128, clock_mhz_max: 2000,\n"
-    "  transfers_per_clock: 2, efficiency: 0.9}\n" /* 27 */
+    "  transfers_per_clock: 2, efficiency: 0.9}\n" /* 30 */
     "cpu: {source: unverified, cores_name: A78, cores: 6, clock_mhz_max: 1500}\n"
     "rails:\n"
     "  - {source: measured, name: VDD_IN, idle_w: 4.5}\n"
     "  - {source: measured, name: VDD_SOC, idle_w: 1}\n"
-    "energy:\n" /* 32 */
+    "energy:\n" /* 35 */
     "  source: >\n"
     "    unverified,\n"
     "    all of it\n"
     "  gpu_sm_cycle_nj: 1\n"
-    "  gpu_mac_fp32_pj: 6\n" /* 37 */
+    "  gpu_mac_fp32_pj: 6\n" /* 40 */
     "  gpu_mac_fp16_pj: 0.6\n"
     "  gpu_mac_int8_pj: 0.25\n"
     "  gpu_l2_byte_pj: 8\n"
     "  dram_byte_pj: 50\n"
-    "  gpu_voltage: [[500, 0.7], [1000, 1]]\n" /* 42 */
+    "  gpu_voltage: [[500, 0.7], [1000, 1]]\n" /* 45 */
     "  gpu_rail: VDD_SOC\n"
     "  dram_rail: VDD_IN\n"
     "modes:\n"
     "  - source: nvpmodel\n"
-    "    name: 15W\n" /* 47 */
+    "    name: 15W\n" /* 50 */
     "    budget_w: 15\n"
     "    default: true\n"
     "    cpu_online: 6\n"
     "    cpu_mhz: 1500\n"
-    "    gpu_tpcs: 4\n" /* 52 */
+    "    gpu_tpcs: 4\n" /* 55 */
     "    gpu_mhz: 1000\n"
     "    dram_mhz: 2000\n"
     "  - source: nvpmodel\n"
     "    name: MODE_7W\n"
-    "    budget_w: 7\n" /* 57 */
+    "    budget_w: 7\n" /* 60 */
     "    cpu_online: 4\n"
     "    cpu_mhz: 900\n"
     "    gpu_tpcs: 2\n"
     "    gpu_mhz: 400\n"
-    "    dram_mhz: 1000\n"; /* 60 */
+    "    dram_mhz: 1000\n"; /* 63 */
 
 static ep_status parse(const char *text, size_t size, ep_machine **machine, ep_error *err)
 {
@@ -172,9 +178,9 @@ static void test_no_dla_needs_nothing_of_it(void **state)
     ep_machine_free(m);
 
     refuse_change("dram: {", "dla: {cores: 2}\ndram: {",
-                  "m.yaml:26:1: dla.source: missing; wants text");
+                  "m.yaml:29:1: dla.source: missing; wants text");
     refuse_change("    gpu_tpcs: 4\n", "    gpu_tpcs: 4\n    dla_cores: 1\n    dla_mhz: 600\n",
-                  "m.yaml:53:16: modes[0].dla_cores: allowed up to 0 (dla.cores), is 1");
+                  "m.yaml:56:16: modes[0].dla_cores: allowed up to 0 (dla.cores), is 1");
 }
 
 static void test_values(void **state)
@@ -218,9 +224,9 @@ static void test_values(void **state)
         {"2 MiB", "99999999999999999999 GiB",
          "m.yaml:8:13: gpu.l2_bytes: allowed 1 KiB..1 GiB, is 99999999999999999999 GiB"},
         {"default: true", "default: yes",
-         "m.yaml:49:14: modes[0].default: wants true or false, is 'yes'"},
+         "m.yaml:52:14: modes[0].default: wants true or false, is 'yes'"},
         {"default: true", "default: 'true'",
-         "m.yaml:49:14: modes[0].default: wants true or false, is the text 'true'"},
+         "m.yaml:52:14: modes[0].default: wants true or false, is the text 'true'"},
         {"arch: sm87",
          "arch: ", "m.yaml:4:8: gpu.arch: wants text of one line 1..64 bytes, is empty"},
         {"arch: sm87", "arch: \"a\\nb\"",
@@ -242,15 +248,15 @@ static void test_keys(void **state)
     refuse_change("title:", "tittle:", "m.yaml:1:1: tittle: unknown key; did you mean 'title'?");
     refuse_change(
         "cores_name: A78", "colour: red, cores_name: A78",
-        "m.yaml:28:27: cpu.colour: unknown key; allowed: source, note, cores_name, cores, "
+        "m.yaml:31:27: cpu.colour: unknown key; allowed: source, note, cores_name, cores, "
         "clock_mhz_max");
     refuse_change("  sms: 8\n", "", "m.yaml:2:1: gpu.sms: missing; wants integer 1..256");
     refuse_change("title: A machine\n", "",
                   "m.yaml:1:1: title: missing; wants text of one line 1..64 bytes");
     refuse_change("measured, name: VDD_IN", "name: VDD_IN",
-                  "m.yaml:30:18: not YAML: did not find expected ',' or '}'");
+                  "m.yaml:33:18: not YAML: did not find expected ',' or '}'");
     refuse_change("{source: measured, name: VDD_IN", "{name: VDD_IN",
-                  "m.yaml:30:5: rails[0].source: missing; wants text");
+                  "m.yaml:33:5: rails[0].source: missing; wants text");
     refuse_change("  source: unverified\n", "  source: \n",
                   "m.yaml:3:10: gpu.source: wants text, is empty");
     refuse_change("  sms: 8\n", "  sms: 8\n  arch: sm90\n",
@@ -263,17 +269,17 @@ static void test_blocks(void **state)
 {
     (void)state;
     refuse_change("cpu: {source: unverified, cores_name: A78, cores: 6, clock_mhz_max: 1500}",
-                  "cpu: [6]", "m.yaml:28:6: cpu: wants mapping (key: value), is a list of 1");
+                  "cpu: [6]", "m.yaml:31:6: cpu: wants mapping (key: value), is a list of 1");
     refuse_change("cpu: {source: unverified, cores_name: A78, cores: 6, clock_mhz_max: 1500}",
-                  "cpu: 6", "m.yaml:28:6: cpu: wants mapping (key: value), is '6'");
+                  "cpu: 6", "m.yaml:31:6: cpu: wants mapping (key: value), is '6'");
     refuse_change("  - {source: measured, name: VDD_IN, idle_w: 4.5}\n"
                   "  - {source: measured, name: VDD_SOC, idle_w: 1}\n",
                   "  {source: measured, name: VDD_IN, idle_w: 4.5}\n",
-                  "m.yaml:30:3: rails: wants list 1..16 items, is a mapping");
+                  "m.yaml:33:3: rails: wants list 1..16 items, is a mapping");
     refuse_change("rails:\n"
                   "  - {source: measured, name: VDD_IN, idle_w: 4.5}\n"
                   "  - {source: measured, name: VDD_SOC, idle_w: 1}\n",
-                  "rails: []\n", "m.yaml:29:8: rails: wants list 1..16 items, is a list of 0");
+                  "rails: []\n", "m.yaml:32:8: rails: wants list 1..16 items, is a list of 0");
     refuse("- a\n", 4, "m.yaml:1:1: wants mapping (key: value), is a list of 1");
     refuse("hello\n", 6, "m.yaml:1:1: wants mapping (key: value), is 'hello'");
     refuse("---\n", 4, "m.yaml:2:1: wants mapping (key: value), is empty");
@@ -287,36 +293,36 @@ static void test_cross_checks(void **state)
         const char *old, *new, *message;
     } cases[] = {
         {"gpu_tpcs: 4", "gpu_tpcs: 5",
-         "m.yaml:52:15: modes[0].gpu_tpcs: allowed up to 4 (gpu.sms / gpu.sms_per_tpc), is 5"},
+         "m.yaml:55:15: modes[0].gpu_tpcs: allowed up to 4 (gpu.sms / gpu.sms_per_tpc), is 5"},
         {"cpu_online: 6", "cpu_online: 8",
-         "m.yaml:50:17: modes[0].cpu_online: allowed up to 6 (cpu.cores), is 8"},
+         "m.yaml:53:17: modes[0].cpu_online: allowed up to 6 (cpu.cores), is 8"},
         {"cpu_mhz: 900", "cpu_mhz: 1500.1",
-         "m.yaml:59:14: modes[1].cpu_mhz: allowed up to 1500 (cpu.clock_mhz_max), is 1500.1"},
+         "m.yaml:62:14: modes[1].cpu_mhz: allowed up to 1500 (cpu.clock_mhz_max), is 1500.1"},
         {"gpu_mhz: 400", "gpu_mhz: 1001",
-         "m.yaml:61:14: modes[1].gpu_mhz: allowed up to 1000 (gpu.clock_mhz_max), is 1001"},
+         "m.yaml:64:14: modes[1].gpu_mhz: allowed up to 1000 (gpu.clock_mhz_max), is 1001"},
         {"dram_mhz: 1000", "dram_mhz: 3199",
-         "m.yaml:62:15: modes[1].dram_mhz: allowed up to 2000 (dram.clock_mhz_max), is 3199"},
+         "m.yaml:65:15: modes[1].dram_mhz: allowed up to 2000 (dram.clock_mhz_max), is 3199"},
         {"MODE_7W", "mode_15w",
-         "m.yaml:56:11: modes[1].name: mode 'mode_15w' is there already, at m.yaml:47:11"},
+         "m.yaml:59:11: modes[1].name: mode 'mode_15w' is there already, at m.yaml:50:11"},
         {"budget_w: 7\n", "budget_w: 7\n    default: true\n",
-         "m.yaml:58:14: modes[1].default: one mode is the default; '15W' is already"},
+         "m.yaml:61:14: modes[1].default: one mode is the default; '15W' is already"},
         {"default: true", "default: false",
-         "m.yaml:46:3: modes: no default mode; give one of them 'default: true'"},
+         "m.yaml:49:3: modes: no default mode; give one of them 'default: true'"},
         {"name: VDD_SOC", "name: VDD_IN",
-         "m.yaml:43:13: energy.gpu_rail: no rail 'VDD_SOC'; rails has VDD_IN, VDD_IN"},
+         "m.yaml:46:13: energy.gpu_rail: no rail 'VDD_SOC'; rails has VDD_IN, VDD_IN"},
         {"idle_w: 1}", "idle_w: 1}\n  - {source: measured, name: VDD_IN, idle_w: 1}",
-         "m.yaml:32:30: rails[2].name: rail 'VDD_IN' is there already, at m.yaml:30:30"},
+         "m.yaml:35:30: rails[2].name: rail 'VDD_IN' is there already, at m.yaml:33:30"},
         {"[[500, 0.7], [1000, 1]]", "[[1000, 0.7], [500, 1]]",
-         "m.yaml:42:30: energy.gpu_voltage[1]: clocks must ascend and volts not fall: [500, 1] "
+         "m.yaml:45:30: energy.gpu_voltage[1]: clocks must ascend and volts not fall: [500, 1] "
          "follows [1000, 0.7]"},
         {"[1000, 1]]", "[1000, 0.6]]",
-         "m.yaml:42:29: energy.gpu_voltage[1]: clocks must ascend and volts not fall: [1000, 0.6] "
+         "m.yaml:45:29: energy.gpu_voltage[1]: clocks must ascend and volts not fall: [1000, 0.6] "
          "follows [500, 0.7]"},
-        {"[1000, 1]]", "[1000, 12]]", "m.yaml:42:36: energy.gpu_voltage[1]: allowed 0.2..2, is 12"},
+        {"[1000, 1]]", "[1000, 12]]", "m.yaml:45:36: energy.gpu_voltage[1]: allowed 0.2..2, is 12"},
         {"[1000, 1]]", "[1000]]",
-         "m.yaml:42:29: energy.gpu_voltage[1]: wants list of [MHz, volt] 0.2..2 V, is a list of 1"},
+         "m.yaml:45:29: energy.gpu_voltage[1]: wants list of [MHz, volt] 0.2..2 V, is a list of 1"},
         {"[[500, 0.7], [1000, 1]]", "[]",
-         "m.yaml:42:16: energy.gpu_voltage: wants list of [MHz, volt] 0.2..2 V, is a list of 0"},
+         "m.yaml:45:16: energy.gpu_voltage: wants list of [MHz, volt] 0.2..2 V, is a list of 0"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         refuse_change(cases[i].old, cases[i].new, cases[i].message);

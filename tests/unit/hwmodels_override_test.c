@@ -21,7 +21,11 @@ static const char model[] = /* line */
     "  blocks_per_sm: 16, fp32_fma: 128, fp16_fma: 256, tensor_tf32: 512, tensor_fp16: 1024,\n"
     "  tensor_int8: 2048, sfu: 16, fp32_accumulate_ratio: 0.5, sparse_speedup: 2,\n" /* 5 */
     "  dram_bytes_per_sm_clock: 26, l2_bytes_per_sm_clock: 64, shared_bytes_per_clock: 128,\n"
-    "  tile_overhead_cycles: 1000, kernel_floor_us: 3}\n"
+    "  l2_bytes_per_clock: 1024, l2_kept_share: 0.5, launch_cycles: 1000, kernels: {source: x, "
+    "  sustained_fp16: 0.9, sustained_tf32: 0.9, sustained_int8: 0.7, sustained_fp32: 0.8, "
+    "  shared_passes: 3, pipeline_stages: 3, step_cycles: 200, block_cycles: 3000, "
+    "  split_cycles: 3000, stream_cycles: 400, tap_cycles: 300, direct_output_slots: 30, "
+    "  direct_tap_slots: 3, window_setup_us: 0}, kernel_floor_us: 3}\n"
     "dla: {cores: 2, source: x, version: v2, clock_mhz_max: 800, int8_macs: 8192, fp16_macs: 256,\n"
     "  pipes: 2, atomic_c: 64, atomic_k: 64, fp16_atomic_c: 16, fp16_atomic_k: 16,\n"
     "  sparse_speedup: 2, cbuf_banks: 16, cbuf_bank_bytes: 32 KiB, sram_bytes: 1 MiB,\n" /* 10 */
@@ -257,8 +261,8 @@ static void test_point_and_schema(void **state)
     "source, note, arch, sms, sms_per_tpc, clock_mhz_max, l2_bytes, shared_bytes_per_sm, "         \
     "registers_per_sm, threads_per_sm, blocks_per_sm, fp32_fma, fp16_fma, tensor_tf32, "           \
     "tensor_fp16, tensor_int8, sfu, fp32_accumulate_ratio, sparse_speedup, "                       \
-    "dram_bytes_per_sm_clock, l2_bytes_per_sm_clock, shared_bytes_per_clock, "                     \
-    "tile_overhead_cycles, kernel_floor_us, clock_mhz, tpcs"
+    "dram_bytes_per_sm_clock, l2_bytes_per_sm_clock, l2_bytes_per_clock, l2_kept_share, "          \
+    "shared_bytes_per_clock, launch_cycles, kernel_floor_us, kernels, clock_mhz, tpcs"
 #define MODE_KEYS                                                                                  \
     "source, note, name, budget_w, default, cpu_online, cpu_mhz, gpu_tpcs, gpu_mhz, dla_cores, "   \
     "dla_mhz, dram_mhz"

@@ -49,10 +49,19 @@ static void activations_join_a_convolution(void **state)
     (void)state;
     on_gpu(LIST(CONV, "n = BatchNormalization(c, g, b, m, v)", "y = Relu(n)"),
            "Conv+BatchNormalization+Relu");
-    on_gpu(LIST(CONV, "s = Sigmoid(c)", "y = Mul(c, s)"), "Conv+Sigmoid+Mul"); /* SiLU */
-    on_gpu(LIST(CONV, "s = HardSigmoid(c)", "y = Mul(s, c)"), "Conv+HardSigmoid+Mul");
-    on_gpu(LIST(CONV, "y = HardSwish(c)"), "Conv+HardSwish");
-    on_gpu(LIST(CONV, "y = LeakyRelu(c)"), "Conv+LeakyRelu");
+    on_gpu(LIST(CONV, "y = Clip(c)"), "Conv+Clip");
+    on_gpu(LIST(CONV, "y = Gelu(c)"), "Conv+Gelu");
+    on_gpu(LIST(CONV, "e = Erf(c)", "h = Add(e, one)", "y = Mul(c, h)"), "Conv+Erf+Add+Mul");
+}
+
+/* TensorRT documents no fusion of these with a convolution. */
+static void other_functions_are_a_pass_of_their_own(void **state)
+{
+    (void)state;
+    on_gpu(LIST(CONV, "s = Sigmoid(c)", "y = Mul(c, s)"), "Conv | Sigmoid+Mul"); /* SiLU */
+    on_gpu(LIST(CONV, "s = HardSigmoid(c)", "y = Mul(s, c)"), "Conv | HardSigmoid+Mul");
+    on_gpu(LIST(CONV, "y = HardSwish(c)"), "Conv | HardSwish");
+    on_gpu(LIST(CONV, "y = LeakyRelu(c)"), "Conv | LeakyRelu");
 }
 
 static void a_convolution_stops_at_the_next(void **state)
@@ -350,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations_join_a_convolution),
+        cmocka_unit_test(other_functions_are_a_pass_of_their_own),
         cmocka_unit_test(a_convolution_stops_at_the_next),
         cmocka_unit_test(a_residual_block_is_two_kernels),
         cmocka_unit_test(a_sum_joins_one_of_two_convolutions),

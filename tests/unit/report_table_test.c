@@ -29,7 +29,9 @@ typedef struct fixture {
     ep_device device[N_PLANS][N_LAYERS];
     ep_precision precision[N_LAYERS];
     ep_kernel kernels[N_PLANS][N_KERNELS];
+    ep_cost costs[N_PLANS][N_KERNELS];
     ep_planned planned[N_PLANS];
+    uint32_t tactic[N_KERNELS];
     double kernel_ns[N_KERNELS], layer_ns[N_MANY];
     double rail_w[1];
     ep_rail rail;
@@ -106,6 +108,12 @@ static void set_plans(fixture *f)
                                            .n_layers = 1,
                                            .layers = &layer_index[i]};
         }
+        for (uint32_t i = 0; i < N_LAYERS; i++) {
+            const bool dla = f->device[p][i] != EP_GPU;
+            f->costs[p][i] = (ep_cost){.n_tactics = 1};
+            if (!dla) strcpy(f->costs[p][i].tactics[0].tactic, "stream");
+        }
+        f->planned[p].costs = f->costs[p];
         f->planned[p].plan = (ep_plan){.layers = &f->layers,
                                        .strategy = names[p],
                                        .device = f->device[p],
@@ -134,6 +142,7 @@ static void set_runs(fixture *f)
                                      .n_rails = 1,
                                      .rail_w = f->rail_w,
                                      .kernel_ns = f->kernel_ns,
+                                     .tactic = f->tactic,
                                      .layer_ns = f->layer_ns};
             f->runs[p][m].units[0] = (ep_unit_busy){.name = "gpu", .busy_ns = 9e6, .busy_pct = 90};
             f->runs[p][m].units[1] = (ep_unit_busy){.name = "gpu.tensor", .busy_pct = 50};
@@ -251,10 +260,10 @@ static void test_table_of_layers(void **state)
     f->report.show_layers = true;
     const char *table = table_of(f, 0);
     assert_has(table, "layer  type                  device  precision    MACs      ms  kernel  "
-                      "refused by\n");
+                      "tactic  refused by\n");
     assert_has(table, "conv   Convolution           dla0    int8       3.00 M  1.0000       0\n");
     assert_has(table, "swish  Activation HardSwish  gpu     int8            0  2.0000       1  "
-                      "activation.function\n");
+                      "stream  activation.function\n");
     assert_has(table, "layers 10.0 ms, reformats 0 ms; latency 10.0 ms\n");
 }
 
@@ -285,12 +294,12 @@ static void test_long_and_hostile_names_keep_columns_aligned(void **state)
     f->layer[CONV].name = name;
     f->layer[SWISH].name = "new\nline \x1B[31m \xFF\xFE \xC2\x9B";
     f->report.show_layers = true;
-    const char *table = table_of(f, 100);
+    const char *table = table_of(f, 110);
     const char *heading = line_with(table, "refused by\n");
     const size_t device = (size_t)(strstr(heading, "device") - heading);
     for (uint32_t i = 0; i < N_LAYERS; i++) {
         heading = strchr(heading, '\n') + 1;
-        assert_true(columns_of(heading) <= 100);
+        assert_true(columns_of(heading) <= 110);
         size_t byte = 0;
         for (size_t column = 0; column < device || ((unsigned char)heading[byte] & 0xC0) == 0x80;) {
             column += ((unsigned char)heading[++byte] & 0xC0) != 0x80;

@@ -1,0 +1,164 @@
+/* The ways of running a matrix product on the GPU.
+ *
+ * C is cut into tiles, one thread block each; a block steps along k, a slice of both operands at a
+ * time, with several slices in flight in shared memory. A step takes what its slowest resource
+ * takes (math, shared memory, L2), but not less than its barrier and latencies; other blocks on the
+ * SM fill the gaps. Before and after its steps a block waits for its first operands and writes its
+ * result. Small tiles feed more SMs and move more bytes a MAC; splitting k feeds more SMs still,
+ * and the parts must be added up. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/gpu.h"
+
+typedef enum engine { TENSOR, CUDA, VECTOR } engine;
+
+typedef struct tile {
+    engine engine;
+    int m, n;
+    int level; /* of the builder's optimization from which on it is tried */
+} tile;
+
+/* TensorRT's and CUTLASS' tiles, and for a single row a block that reads rows of B (a GEMV). */
+static const tile tiles[] = {
+    {TENSOR, 128, 128, 0}, {TENSOR, 64, 64, 0},   {TENSOR, 128, 64, 1}, {TENSOR, 64, 128, 1},
+    {TENSOR, 256, 128, 2}, {TENSOR, 128, 256, 2}, {TENSOR, 64, 32, 2},  {TENSOR, 128, 32, 3},
+    {TENSOR, 256, 64, 4},  {TENSOR, 64, 256, 4},  {TENSOR, 32, 64, 5},  {TENSOR, 32, 32, 5},
+    {CUDA, 128, 64, 0},    {CUDA, 128, 128, 1},   {CUDA, 64, 128, 2},   {CUDA, 256, 128, 3},
+    {VECTOR, 1, 32, 0},    {VECTOR, 1, 8, 2},
+};
+#define N_TILES (sizeof tiles / sizeof tiles[0])
+
+static const struct split {
+    int parts;
+    int level;
+} splits[] = {{1, 0}, {2, 2}, {4, 2}, {8, 3}, {16, 3}, {32, 5}};
+#define N_SPLITS (sizeof splits / sizeof splits[0])
+
+static const char *const engine_names[] = {[TENSOR] = "tile", [CUDA] = "cuda", [VECTOR] = "gemv"};
+
+uint32_t ep__n_product_tactics(void)
+{
+    return N_TILES * N_SPLITS;
+}
+
+/* Elements along k of a slice: 64 on tensor cores, 32 of the larger TF32; 8 of FP32; a GEMV reads
+ * 512 bytes of each row at once. */
+static double slice_of(engine e, ep_precision precision)
+{
+    switch (e) {
+    case TENSOR: return precision == EP_TF32 ? 32 : 64;
+    case CUDA: return 8;
+    default: return 512.0 / (double)ep_precision_bytes(precision);
+    }
+}
+
+void ep__product_tactic_name(ep_precision precision, uint32_t tactic, char name[EP_TACTIC_TEXT])
+{
+    const tile *t = &tiles[tactic / N_SPLITS];
+    const int parts = splits[tactic % N_SPLITS].parts;
+    const int n = snprintf(name, EP_TACTIC_TEXT, "%s %dx%dx%.0f", engine_names[t->engine], t->m,
+                           t->n, slice_of(t->engine, precision));
+    if (parts > 1) (void)snprintf(name + n, EP_TACTIC_TEXT - (size_t)n, " split %d", parts);
+}
+
+bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t *tactic)
+{
+    for (uint32_t t = 0; t < ep__n_product_tactics(); t++) {
+        char own[EP_TACTIC_TEXT];
+        ep__product_tactic_name(precision, t, own);
+        if (strcmp(own, name) != 0) continue;
+        *tactic = t;
+        return true;
+    }
+    return false;
+}
+
+/* TF32 is a way of computing in FP32: its builder tries both. In FP16 and INT8 a single row is a tile
+ * like any other (cuBLASLt, which adds the bias, has no GEMV for them; h200-gemm shows it). */
+static bool suits(const tile *t, const ep_product *p, ep_precision precision, int split)
+{
+    const bool fp32 = precision == EP_FP32 || precision == EP_TF32;
+    switch (t->engine) {
+    case TENSOR: return precision != EP_FP32;
+    case CUDA: return fp32;
+    default: return fp32 && p->m == 1 && p->repeat == 1 && split == 1;
+    }
+}
+
+/* Multiply-accumulates an SM and cycle. TF32 accumulates in FP32, and so does FP16, as long as
+ * nobody vouches for the narrow sum. */
+static double rate(const ep_gpu *gpu, engine e, ep_precision precision)
+{
+    if (e != TENSOR) return gpu->fp32_fma * gpu->kernels.sustained_fp32;
+    switch (precision) {
+    case EP_INT8: return gpu->tensor_int8 * gpu->kernels.sustained_int8;
+    case EP_FP16:
+        return gpu->tensor_fp16 * gpu->fp32_accumulate_ratio * gpu->kernels.sustained_fp16;
+    default: return gpu->tensor_tf32 * gpu->fp32_accumulate_ratio * gpu->kernels.sustained_tf32;
+    }
+}
+
+/* Threads of a block: each holds up to 64 or 128 sums in registers, beside addresses and
+ * fragments. */
+#define OTHER_REGISTERS 64.0
+
+static double resident(const ep_gpu *gpu, const tile *t, double slice_bytes, double steps)
+{
+    if (t->engine == VECTOR) return ep__resident_blocks(gpu, 256, OTHER_REGISTERS, 0);
+    const double sums = (double)t->m * t->n;
+    const double threads = sums >= 128 * 128 ? 256 : 128;
+    const double stages = t->engine == TENSOR ? (double)gpu->kernels.pipeline_stages : 2;
+    return ep__resident_blocks(gpu, threads, sums / threads + OTHER_REGISTERS,
+                               fmin(stages, fmax(2, steps)) * slice_bytes);
+}
+
+static void add_steps(const ep_gpu *gpu, const ep_product *p, ep_precision precision, const tile *t,
+                      double steps, ep_phases *phases)
+{
+    const double bytes = (double)ep_precision_bytes(precision);
+    const double slice = slice_of(t->engine, precision);
+    const double stored_n = t->n * (t->engine == TENSOR ? p->b_share : 1);
+    const double speedup = t->engine == TENSOR ? p->speedup : 1;
+    const double slice_bytes = (t->m + stored_n) * slice * bytes;
+    const double math = t->m * t->n * slice / (rate(gpu, t->engine, precision) * speedup);
+    const double exponentials = p->exponentials * t->m * t->n / gpu->sfu;
+    if (t->engine == TENSOR) phases->tensor_tile_cycles = p->chain * steps * math;
+    phases->cuda_tile_cycles = exponentials;
+    if (t->engine != TENSOR) phases->cuda_tile_cycles += p->chain * steps * math;
+    if (t->engine != VECTOR) {
+        phases->shared_tile_cycles = p->chain * steps * gpu->kernels.shared_passes * slice_bytes /
+                                     gpu->shared_bytes_per_clock;
+    }
+    phases->wait_cycles = p->chain * steps * gpu->kernels.step_cycles;
+    phases->l2_bytes = phases->tiles * p->chain * steps * slice_bytes;
+    phases->resident = resident(gpu, t, slice_bytes, steps);
+}
+
+bool ep__product_phases(const ep_gpu *gpu, const ep_cost *cost, uint32_t tactic, ep_phases *phases)
+{
+    const tile *t = &tiles[tactic / N_SPLITS];
+    const struct split *split = &splits[tactic % N_SPLITS];
+    const ep_product *p = &cost->product;
+    const int level = EP_SEARCH_LEVEL_DEFAULT + cost->search.level;
+    if (t->level > level || split->level > level) return false;
+    if (!suits(t, p, cost->precision, split->parts)) return false;
+    const double parts = split->parts;
+    const double steps = ceil(p->k / (slice_of(t->engine, cost->precision) * parts));
+    if (parts > 1 && steps < 2) return false;
+    *phases = (ep_phases){.tiles = p->repeat * ceil(p->m / t->m) * ceil(p->n / t->n) * parts,
+                          .start_cycles = gpu->kernels.block_cycles,
+                          .setup_ns = p->setup_ns,
+                          .store_bytes = p->epilogue_bytes,
+                          .dram_bytes = p->dram_bytes,
+                          .macs = p->macs};
+    add_steps(gpu, p, cost->precision, t, steps, phases);
+    if (parts > 1) { /* sums in FP32, written by each part, read to be added up */
+        const double sums = p->repeat * p->m * p->n * 4;
+        phases->store_bytes += parts * sums;
+        phases->serial_cycles =
+            gpu->kernels.split_cycles + (parts + 1) * sums / gpu->l2_bytes_per_clock;
+    }
+    return true;
+}
