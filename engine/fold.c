@@ -219,10 +219,10 @@ static const ep_shape scalar = {0};
 
 /* The elements of a constant, aligned; a splat as a scalar when `broadcasts`, else spread out. */
 static ep_status load_input(const ep_tensor *tensor, bool broadcasts, ep_arena *scratch,
-                            ep__array *out, ep_error *err)
+                            ep_array *out, ep_error *err)
 {
     const bool single = is_single(tensor);
-    *out = (ep__array){.dtype = tensor->dtype, .shape = tensor->shape};
+    *out = (ep_array){.dtype = tensor->dtype, .shape = tensor->shape};
     if (single && broadcasts) out->shape = scalar;
     EP_TRY(ep_shape_elements(&out->shape, &out->n, err));
     const uint64_t bytes = ep_dtype_bytes(out->dtype, out->n);
@@ -246,13 +246,13 @@ static ep_status load_input(const ep_tensor *tensor, bool broadcasts, ep_arena *
 static ep_status load_inputs(const ep_network *network, const ep_node *node,
                              const ep__kernel *kernel, ep__call *call, ep_error *err)
 {
-    ep__array *inputs = EP_NEW(call->scratch, ep__array, node->n_inputs);
+    ep_array *inputs = EP_NEW(call->scratch, ep_array, node->n_inputs);
     if (!inputs) return ep_fail_memory(err);
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         const ep_tensor *tensor = ep_node_input(network, node, i);
         if (!tensor) continue;
         if (kernel->flags & EP__SHAPE_ONLY) {
-            inputs[i] = (ep__array){.dtype = tensor->dtype, .shape = tensor->shape};
+            inputs[i] = (ep_array){.dtype = tensor->dtype, .shape = tensor->shape};
             EP_TRY(ep_shape_elements(&tensor->shape, &inputs[i].n, err));
         } else {
             const bool broadcasts = (kernel->flags & EP__ELEMENTWISE) != 0;
@@ -268,7 +268,7 @@ static ep_status load_inputs(const ep_network *network, const ep_node *node,
 static ep_status make_outputs(const ep_network *network, const ep_node *node,
                               const ep__kernel *kernel, bool single, ep__call *call, ep_error *err)
 {
-    ep__array *outputs = EP_NEW(call->scratch, ep__array, node->n_outputs);
+    ep_array *outputs = EP_NEW(call->scratch, ep_array, node->n_outputs);
     if (!outputs) return ep_fail_memory(err);
     call->outputs = outputs;
     call->n_outputs = node->n_outputs;
@@ -288,7 +288,7 @@ static ep_status store_outputs(ep__folder *folder, const ep_node *node, const ep
 {
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         const uint32_t to = node->outputs[i];
-        const ep__array *out = &call->outputs[i];
+        const ep_array *out = &call->outputs[i];
         if (to == EP_NO_INDEX || out->dtype == EP_DTYPE_UNDEFINED) continue;
         const uint64_t bytes = ep_dtype_bytes(out->dtype, out->n);
         ep__value *value = malloc(sizeof *value + (size_t)bytes);

@@ -26,20 +26,14 @@
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
-typedef struct ep__array {
-    ep_dtype dtype; /* UNDEFINED: an optional input or output that is left out */
-    ep_shape shape;
-    uint64_t n; /* elements */
-    void *data; /* aligned for its type; an input's is not written to */
-} ep__array;
-
 typedef struct ep__call {
     const ep_network *network; /* for tensors in attributes */
     const ep_node *node;       /* for its attributes and opset */
     uint32_t n_inputs, n_outputs;
-    const ep__array *inputs;
-    ep__array *outputs;
+    const ep_array *inputs;
+    ep_array *outputs;
     ep_arena *scratch; /* lives until the caller has read the outputs */
+    uint32_t threads;  /* for ep_parallel; results do not depend on it */
 } ep__call;
 
 typedef ep_status (*ep__kernel_function)(ep__call *call, ep_error *err);
@@ -77,12 +71,12 @@ ep_status ep__kernel_run(const ep__kernel *kernel, ep__call *call, ep_error *err
 /* ---- operands and attributes --------------------------------------------------------------- */
 
 /* NULL when left out or past the end. */
-static inline const ep__array *ep__in(const ep__call *call, uint32_t i)
+static inline const ep_array *ep__in(const ep__call *call, uint32_t i)
 {
     const bool there = i < call->n_inputs && call->inputs[i].dtype != EP_DTYPE_UNDEFINED;
     return there ? &call->inputs[i] : NULL;
 }
-static inline ep__array *ep__out(const ep__call *call, uint32_t i)
+static inline ep_array *ep__out(const ep__call *call, uint32_t i)
 {
     const bool there = i < call->n_outputs && call->outputs[i].dtype != EP_DTYPE_UNDEFINED;
     return there ? &call->outputs[i] : NULL;
@@ -99,7 +93,7 @@ ep_status ep__element_size(ep_dtype dtype, size_t *size, ep_error *err);
 ep_status ep__front_axis(int64_t axis, int rank, int *out, ep_error *err);
 
 /* The elements of an INT64 or INT32 array as int64, in scratch or in place. */
-ep_status ep__int_values(const ep__call *call, const ep__array *array, const int64_t **values,
+ep_status ep__int_values(const ep__call *call, const ep_array *array, const int64_t **values,
                          ep_error *err);
 
 /* The integers of input `i`, or of the attribute of older opsets; `*values` is NULL when neither
@@ -108,11 +102,11 @@ ep_status ep__ints_or_attr(const ep__call *call, uint32_t i, const char *attr,
                            const int64_t **values, uint32_t *count, ep_error *err);
 
 /* Element 0 of an array as double. */
-double ep__first(const ep__array *array);
+double ep__first(const ep_array *array);
 
 /* The failures that many kernels share. */
-ep_status ep__bad_dtype(const ep__array *array, ep_error *err);
-ep_status ep__bad_out_shape(const ep__array *out, ep_error *err);
+ep_status ep__bad_dtype(const ep_array *array, ep_error *err);
+ep_status ep__bad_out_shape(const ep_array *out, ep_error *err);
 
 /* Product of dims[begin .. end - 1]; the shape's elements are known to fit. */
 int64_t ep__product(const ep_shape *shape, int begin, int end);
@@ -132,8 +126,7 @@ ep_dtype ep__wide(ep_dtype dtype);
 void ep__convert(ep_dtype to, void *out, ep_dtype from, const void *in, uint64_t n, bool saturate);
 
 /* The elements of `array` as ep__wide(array->dtype), in scratch or in place. */
-ep_status ep__widened(const ep__call *call, const ep__array *array, const void **out,
-                      ep_error *err);
+ep_status ep__widened(const ep__call *call, const ep_array *array, const void **out, ep_error *err);
 
 /* Least and greatest value of a type (for floats the infinities), in its wide type. */
 typedef union ep__number {

@@ -136,7 +136,7 @@ typedef enum ep_attr_type {
     EP_ATTR_INT,
     EP_ATTR_STRING,
     EP_ATTR_TENSOR, /* `tensor`: a constant tensor of the network */
-    EP_ATTR_GRAPH,  /* present, not imported: `graph_captures` of the node say what it reads */
+    EP_ATTR_GRAPH,  /* `graph`: the body of an If, Loop or Scan */
     EP_ATTR_FLOATS,
     EP_ATTR_INTS,
     EP_ATTR_STRINGS,
@@ -154,7 +154,13 @@ typedef struct ep_attr {
     const float *floats;
     const int64_t *ints;
     const char *const *strings; /* each terminated */
+    const ep_network *graph;
 } ep_attr;
+
+/* What a body reads from outside: its tensor, and which input of the node brings it. */
+typedef struct ep_capture {
+    uint32_t tensor, node_input;
+} ep_capture;
 
 typedef struct ep_node {
     const char *name;       /* unique; "OPTYPE_INDEX" where the file has none */
@@ -185,6 +191,8 @@ struct ep_network {
         *inputs; /* run-time inputs: initializers that are also listed as inputs are not */
     uint32_t n_outputs;
     const uint32_t *outputs;
+    uint32_t n_captures; /* of a body; a network has none */
+    const ep_capture *captures;
     int64_t batch_from, batch_to; /* static network: leading dimension of the first input in the
                                      file (1 when symbolic) and now; 0, 0 as imported */
     uint32_t n_maps;

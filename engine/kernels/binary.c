@@ -24,7 +24,7 @@
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static ep_status broadcast(const ep__array *a, const ep__array *b, ep__array *out,
+static ep_status broadcast(const ep_array *a, const ep_array *b, ep_array *out,
                            ep__binary_loop loop, ep_error *err)
 {
     ep__walk walk = ep__walk_over(&out->shape);
@@ -41,7 +41,7 @@ static ep_status broadcast(const ep__array *a, const ep__array *b, ep__array *ou
     return EP_OK;
 }
 
-static ep_status same_dtype(const ep__array *a, const ep__array *b, ep_error *err)
+static ep_status same_dtype(const ep_array *a, const ep_array *b, ep_error *err)
 {
     EP_FAIL_IF(a->dtype != b->dtype, err, EP_BAD_MODEL, "operands are %s and %s",
                ep_dtype_name(a->dtype), ep_dtype_name(b->dtype));
@@ -50,7 +50,7 @@ static ep_status same_dtype(const ep__array *a, const ep__array *b, ep_error *er
 
 static ep_status run(ep__call *call, const ep__binary_loop loops[EP__DTYPES], ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1);
     EP_TRY(same_dtype(a, b, err));
     if (!loops[a->dtype]) return ep__bad_dtype(a, err);
     return broadcast(a, b, ep__out(call, 0), loops[a->dtype], err);
@@ -60,8 +60,8 @@ static ep_status run(ep__call *call, const ep__binary_loop loops[EP__DTYPES], ep
 static ep_status run_variadic(ep__call *call, const ep__binary_loop loops[EP__DTYPES],
                               ep_error *err)
 {
-    const ep__array *first = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *first = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     if (!loops[first->dtype]) return ep__bad_dtype(first, err);
     ep__walk walk = ep__walk_over(&out->shape);
     if (!ep__walk_add(&walk, &out->shape) || !ep__walk_add(&walk, &first->shape)) {
@@ -69,7 +69,7 @@ static ep_status run_variadic(ep__call *call, const ep__binary_loop loops[EP__DT
     }
     ep__copy(&walk, ep_dtype_bits(first->dtype) / 8, out->data, first->data);
     for (uint32_t i = 1; i < call->n_inputs; i++) {
-        const ep__array *next = ep__in(call, i);
+        const ep_array *next = ep__in(call, i);
         if (!next) continue;
         EP_TRY(same_dtype(first, next, err));
         EP_TRY(broadcast(out, next, out, loops[first->dtype], err));
@@ -118,7 +118,7 @@ OPERATOR(Sum, run_variadic, FLOAT_ENTRIES(add))
 ep_status ep__kernel_Mean(ep__call *call, ep_error *err)
 {
     EP_TRY(ep__kernel_Sum(call, err));
-    const ep__array *out = ep__out(call, 0);
+    const ep_array *out = ep__out(call, 0);
     const double count = call->n_inputs;
     const float float_count = (float)call->n_inputs;
     if (out->dtype == EP_DTYPE_DOUBLE) {
@@ -164,7 +164,7 @@ EP__UNSIGNED_TYPES(FMOD_UNSIGNED)
 
 static ep_status no_zero_divisor(const ep__call *call, ep_error *err)
 {
-    const ep__array *b = ep__in(call, 1);
+    const ep_array *b = ep__in(call, 1);
     if (ep_dtype_is_float(b->dtype)) return EP_OK;
     const char *bytes = b->data;
     const size_t size = ep_dtype_bits(b->dtype) / 8;
@@ -213,8 +213,8 @@ LOOP(pow, DOUBLE, double, double, pow(x, y))
  * type. */
 ep_status ep__kernel_Pow(ep__call *call, ep_error *err)
 {
-    const ep__array *in[2] = {ep__in(call, 0), ep__in(call, 1)};
-    ep__array *out = ep__out(call, 0), operands[2], result = *out;
+    const ep_array *in[2] = {ep__in(call, 0), ep__in(call, 1)};
+    ep_array *out = ep__out(call, 0), operands[2], result = *out;
     const bool ints = !ep_dtype_is_float(in[0]->dtype) && !ep_dtype_is_float(in[1]->dtype);
     const ep_dtype common = ints ? EP_DTYPE_INT64 : EP_DTYPE_DOUBLE;
     for (int i = 0; i < 2; i++) {

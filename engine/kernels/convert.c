@@ -235,7 +235,7 @@ void ep__convert(ep_dtype to, void *out, ep_dtype from, const void *in, uint64_t
     }
 }
 
-ep_status ep__widened(const ep__call *call, const ep__array *array, const void **out, ep_error *err)
+ep_status ep__widened(const ep__call *call, const ep_array *array, const void **out, ep_error *err)
 {
     const ep_dtype wide = ep__wide(array->dtype);
     if (wide == EP_DTYPE_UNDEFINED) return ep__bad_dtype(array, err);

@@ -70,7 +70,7 @@ static bool stack_walk(const ep_shape *a, const ep_shape *b, ep__walk *walk)
 static ep_status read_operands(const ep__call *call, ep_dtype *wide, const ep__number *values[2],
                                ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1);
     EP_FAIL_IF(a->dtype != b->dtype, err, EP_BAD_MODEL, "operands are %s and %s",
                ep_dtype_name(a->dtype), ep_dtype_name(b->dtype));
     const void *wide_a, *wide_b;
@@ -84,8 +84,8 @@ static ep_status read_operands(const ep__call *call, ep_dtype *wide, const ep__n
 
 ep_status ep__kernel_MatMul(ep__call *call, ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     EP_FAIL_IF(a->shape.rank == 0 || b->shape.rank == 0, err, EP_BAD_MODEL,
                "operands cannot be scalars");
     const ep_shape sa = as_matrices(&a->shape, false), sb = as_matrices(&b->shape, true);
@@ -123,7 +123,7 @@ static ep_status add_scaled(const ep__call *call, double *sums, ep_error *err)
 {
     const double alpha = (double)ep_attr_float(call->node, "alpha", 1);
     const double beta = (double)ep_attr_float(call->node, "beta", 1);
-    const ep__array *c = ep__in(call, 2), *out = ep__out(call, 0);
+    const ep_array *c = ep__in(call, 2), *out = ep__out(call, 0);
     for (uint64_t i = 0; i < out->n; i++) sums[i] *= alpha;
     if (!c) return EP_OK;
     if (ep__wide(c->dtype) == EP_DTYPE_UNDEFINED) return ep__bad_dtype(c, err);
@@ -143,8 +143,8 @@ static ep_status add_scaled(const ep__call *call, double *sums, ep_error *err)
 
 ep_status ep__kernel_Gemm(ep__call *call, ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     EP_FAIL_IF(a->shape.rank != 2 || b->shape.rank != 2, err, EP_BAD_MODEL,
                "operands have %d and %d dimensions, not 2", a->shape.rank, b->shape.rank);
     const bool ta = ep_attr_int(call->node, "transA", 0) != 0;
@@ -187,8 +187,8 @@ static void softmax(double *x, int64_t n, int64_t step, bool logarithm)
 /* Before opset 13 all axes from `axis` on are one. */
 static ep_status run_softmax(ep__call *call, bool logarithm, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     const bool flatten = call->node->opset < 13;
     const int rank = in->shape.rank;
     int axis;

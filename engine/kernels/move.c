@@ -8,8 +8,8 @@
 
 ep_status ep__kernel_Transpose(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     const int rank = in->shape.rank;
     const ep_attr *perm = ep_attr_find(call->node, "perm");
     if (perm && perm->type != EP_ATTR_INTS) perm = NULL;
@@ -35,8 +35,8 @@ ep_status ep__kernel_Transpose(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_Expand(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     size_t size;
     EP_TRY(ep__element_size(in->dtype, &size, err));
     ep__walk walk = ep__walk_over(&out->shape);
@@ -49,8 +49,8 @@ ep_status ep__kernel_Expand(ep__call *call, ep_error *err)
 /* Each dimension d repeated r times is a pair of dimensions, r steps of 0 and d of the stride. */
 ep_status ep__kernel_Tile(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     size_t size;
     EP_TRY(ep__element_size(in->dtype, &size, err));
     if (out->shape.rank != in->shape.rank) return ep__bad_out_shape(out, err);
@@ -83,8 +83,8 @@ static int64_t slice_begin(int64_t start, int64_t step, int64_t dim)
 
 ep_status ep__kernel_Slice(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     const int rank = in->shape.rank;
     const int64_t *starts, *axes, *steps;
     uint32_t n, n_axes, n_steps;
@@ -131,7 +131,7 @@ ep_status ep__kernel_Slice(ep__call *call, ep_error *err)
 
 /* Copies `part` from or to the place in `whole` that begins at `offset` along `axis`. False when
  * it does not fit in there. */
-static bool copy_part(const ep__array *whole, const ep__array *part, int axis, int64_t offset,
+static bool copy_part(const ep_array *whole, const ep_array *part, int axis, int64_t offset,
                       size_t size, bool into_whole)
 {
     if (part->shape.rank != whole->shape.rank) return false;
@@ -153,14 +153,14 @@ static bool copy_part(const ep__array *whole, const ep__array *part, int axis, i
 
 ep_status ep__kernel_Concat(ep__call *call, ep_error *err)
 {
-    const ep__array *out = ep__out(call, 0);
+    const ep_array *out = ep__out(call, 0);
     size_t size;
     int axis;
     EP_TRY(ep__element_size(out->dtype, &size, err));
     EP_TRY(ep__front_axis(ep_attr_int(call->node, "axis", 0), out->shape.rank, &axis, err));
     int64_t offset = 0;
     for (uint32_t i = 0; i < call->n_inputs; i++) {
-        const ep__array *in = ep__in(call, i);
+        const ep_array *in = ep__in(call, i);
         if (!in) continue;
         EP_FAIL_IF(in->dtype != out->dtype, err, EP_BAD_MODEL, "input %u is %s, the output %s", i,
                    ep_dtype_name(in->dtype), ep_dtype_name(out->dtype));
@@ -172,14 +172,14 @@ ep_status ep__kernel_Concat(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_Split(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     size_t size;
     int axis;
     EP_TRY(ep__element_size(in->dtype, &size, err));
     EP_TRY(ep__front_axis(ep_attr_int(call->node, "axis", 0), in->shape.rank, &axis, err));
     int64_t offset = 0;
     for (uint32_t i = 0; i < call->n_outputs; i++) {
-        const ep__array *out = &call->outputs[i];
+        const ep_array *out = &call->outputs[i];
         if (out->data && !copy_part(in, out, axis, offset, size, false)) {
             return ep__bad_out_shape(out, err);
         }
@@ -215,7 +215,7 @@ static ep_status permute6(ep__call *call, const int64_t in[6], const int order[6
 /* The block size, after checking that the arrays are N x C x H x W and equally large. */
 static ep_status block_size(const ep__call *call, int64_t *block, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     *block = ep_attr_int(call->node, "blocksize", 0);
     EP_FAIL_IF(in->shape.rank != 4, err, EP_BAD_MODEL, "needs 4 dimensions, got %d",
                in->shape.rank);

@@ -31,7 +31,7 @@ static ep_status read_mode(const ep__call *call, pad_mode *mode, ep_error *err)
 /* pads[axis]: how many elements come before the first one; negative cuts off. */
 static ep_status read_pads(const ep__call *call, int64_t pads[EP_MAX_RANK], ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     const int64_t *values, *axes;
     uint32_t n, n_axes;
     const int rank = in->shape.rank;
@@ -57,7 +57,7 @@ static ep_status read_pads(const ep__call *call, int64_t pads[EP_MAX_RANK], ep_e
 static ep_status make_tables(const ep__call *call, pad_mode mode, int64_t *tables[EP_MAX_RANK],
                              ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     int64_t pads[EP_MAX_RANK], strides[EP_MAX_RANK];
     EP_TRY(read_pads(call, pads, err));
     ep__strides(&in->shape, strides);
@@ -77,7 +77,7 @@ static ep_status make_tables(const ep__call *call, pad_mode mode, int64_t *table
 
 static ep_status read_fill(const ep__call *call, size_t size, unsigned char fill[16], ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *value = ep__in(call, 2);
+    const ep_array *in = ep__in(call, 0), *value = ep__in(call, 2);
     memset(fill, 0, 16);
     if (value) {
         EP_FAIL_IF(value->n != 1 || value->dtype != in->dtype, err, EP_BAD_MODEL,
@@ -92,7 +92,7 @@ static ep_status read_fill(const ep__call *call, size_t size, unsigned char fill
 
 ep_status ep__kernel_Pad(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     unsigned char fill[16];
     int64_t *tables[EP_MAX_RANK];
     pad_mode mode;
@@ -121,8 +121,8 @@ ep_status ep__kernel_Pad(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_Trilu(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *k = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *k = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     const bool upper = ep_attr_int(call->node, "upper", 1) != 0;
     const int rank = in->shape.rank;
     size_t size;

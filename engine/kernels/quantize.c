@@ -13,7 +13,7 @@ typedef struct grid {
     const double *x, *scale, *zero; /* zero: NULL when there are none */
 } grid;
 
-static ep_status doubles(const ep__call *call, const ep__array *array, const double **out,
+static ep_status doubles(const ep__call *call, const ep_array *array, const double **out,
                          ep_error *err)
 {
     double *copy = EP_NEW(call->scratch, double, array->n);
@@ -27,7 +27,7 @@ static ep_status doubles(const ep__call *call, const ep__array *array, const dou
 /* Per tensor, per axis, or in blocks of an axis (opset 21). */
 static ep_status read_grid(const ep__call *call, grid *g, ep_error *err)
 {
-    const ep__array *x = ep__in(call, 0), *scale = ep__in(call, 1), *zero = ep__in(call, 2);
+    const ep_array *x = ep__in(call, 0), *scale = ep__in(call, 1), *zero = ep__in(call, 2);
     *g = (grid){.outer = 1, .axis = (int64_t)x->n, .inner = 1, .s_axis = 1};
     const int64_t block_size = ep_attr_int(call->node, "block_size", 0);
     if (scale->n != 1 || scale->shape.rank > 1) {
@@ -81,7 +81,7 @@ static int64_t scale_at(const grid *g, int64_t o, int64_t a, int64_t i)
 
 static ep_status run(ep__call *call, bool quantize, ep_error *err)
 {
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     const bool to_int = !ep_dtype_is_float(out->dtype);
     grid g;
     EP_TRY(read_grid(call, &g, err));

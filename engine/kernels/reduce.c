@@ -52,7 +52,7 @@ typedef struct reduction {
 
 static ep_status read_axes(const ep__call *call, reduction *r, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     const int64_t *axes;
     uint32_t n;
     EP_TRY(ep__ints_or_attr(call, 1, "axes", &axes, &n, err));
@@ -74,7 +74,7 @@ static ep_status read_axes(const ep__call *call, reduction *r, ep_error *err)
 /* `as_double`: the operator takes a root or a logarithm, also of integers. */
 static ep_status start(const ep__call *call, bool as_double, reduction *r, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     *r = (reduction){.wide = ep__wide(in->dtype)};
     EP_TRY(read_axes(call, r, err));
     if (in->dtype != out->dtype) return ep__bad_out_shape(out, err);
@@ -95,7 +95,7 @@ static ep_status start(const ep__call *call, bool as_double, reduction *r, ep_er
 }
 
 /* A walk over the input (array 1) and the accumulators (array 0). */
-static ep__walk walk_of(const ep__array *in, const reduction *r)
+static ep__walk walk_of(const ep_array *in, const reduction *r)
 {
     ep__walk walk = ep__walk_over(&in->shape);
     walk.arrays = 2;
@@ -129,13 +129,13 @@ static ep_status reduce(const ep__call *call, const reduction *r, const accumula
 
 static void store(const ep__call *call, const reduction *r, const void *acc)
 {
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     ep__convert(out->dtype, out->data, r->wide, acc, out->n, false);
 }
 
 static ep_status copy_input(const ep__call *call)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     memcpy(ep__out(call, 0)->data, in->data, (size_t)ep_dtype_bytes(in->dtype, in->n));
     return EP_OK;
 }
@@ -189,7 +189,7 @@ static void logarithm(const reduction *r, uint64_t n, ep__number *acc)
 static ep_status run(ep__call *call, const accumulators *loops, begin from, finisher finish,
                      ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     reduction r;
     ep__number *acc;
     EP_TRY(start(call, !loops->of_int, &r, err));

@@ -25,8 +25,8 @@ ep_status ep__kernel_Where(ep__call *call, ep_error *err)
 {
     static const where_loop loops[9] = {
         [1] = where_uint8_t, [2] = where_uint16_t, [4] = where_uint32_t, [8] = where_uint64_t};
-    const ep__array *condition = ep__in(call, 0), *yes = ep__in(call, 1), *no = ep__in(call, 2);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *condition = ep__in(call, 0), *yes = ep__in(call, 1), *no = ep__in(call, 2);
+    ep_array *out = ep__out(call, 0);
     EP_FAIL_IF(condition->dtype != EP_DTYPE_BOOL, err, EP_BAD_MODEL, "the condition is %s",
                ep_dtype_name(condition->dtype));
     EP_FAIL_IF(yes->dtype != no->dtype, err, EP_BAD_MODEL, "operands are %s and %s",
@@ -48,8 +48,8 @@ ep_status ep__kernel_Where(ep__call *call, ep_error *err)
 /* The type that the shape function gave the output is the one asked for. */
 static ep_status convert(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     if (in->n != out->n) return ep__bad_out_shape(out, err);
     if (ep__wide(in->dtype) == EP_DTYPE_UNDEFINED) return ep__bad_dtype(in, err);
     if (ep__wide(out->dtype) == EP_DTYPE_UNDEFINED) return ep__bad_dtype(out, err);

@@ -23,8 +23,8 @@ typedef void (*unary_loop)(size_t n, const void *in, void *out, double alpha, do
 static ep_status run(ep__call *call, const unary_loop loops[EP__DTYPES], double alpha, double beta,
                      ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     if (!loops[in->dtype]) return ep__bad_dtype(in, err);
     if (in->n != out->n) return ep__bad_out_shape(out, err);
     loops[in->dtype](in->n, in->data, out->data, alpha, beta);
@@ -214,7 +214,7 @@ typedef void (*clip_loop)(size_t n, const void *in, void *out, const void *low, 
 static ep_status clip_bound(const ep__call *call, uint32_t input, const char *name, float *storage,
                             const void **bound, ep_error *err)
 {
-    const ep__array *x = ep__in(call, 0), *given = ep__in(call, input);
+    const ep_array *x = ep__in(call, 0), *given = ep__in(call, input);
     *bound = NULL;
     if (given) {
         EP_FAIL_IF(given->dtype != x->dtype || given->n != 1, err, EP_BAD_MODEL,
@@ -231,8 +231,8 @@ ep_status ep__kernel_Clip(ep__call *call, ep_error *err)
 {
     static const clip_loop loops[EP__DTYPES] = {FLOAT_ENTRIES(clip), SIGNED_ENTRIES(clip),
                                                 UNSIGNED_ENTRIES(clip)};
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     float low_storage, high_storage;
     const void *low, *high;
     if (!loops[in->dtype]) return ep__bad_dtype(in, err);
