@@ -11,6 +11,8 @@
  *   onnx_external  data in other files
  *   onnx_sort      topological order
  *
+ * and, on top of them, onnx_rewrite.h: a file written anew.
+ *
  * The unpacked message lives in a scratch arena until the import ends; what the network keeps is
  * copied into its own arena. Every message begins with the path of the file; a name from the file
  * is cut to 200 bytes in it, so that the rest of the line survives.
@@ -34,6 +36,9 @@ enum {
     EP__ONNX_UINT64_DATA = 11,
     EP__ONNX_FIRST_PRIVATE = 10000,
 };
+
+/* TensorProto.data_location: its data is in another file */
+enum { EP__ONNX_EXTERNAL = 1 };
 
 /* AttributeProto.type */
 enum {
@@ -131,6 +136,11 @@ static inline void ep__forget_model(const ep__importer *im)
 
 /* Fills `network` (zeroed but for its arena and path; maps are left to the caller). */
 ep_status ep__onnx_import(ep__importer *im, const EpOnnx__ModelProto *model, ep_network *network);
+
+/* ---- network ------------------------------------------------------------------------------- */
+
+/* The folder of `path`, NULL when out of memory; the caller frees it. */
+char *ep__folder_of(const char *path);
 
 /* ---- onnx_scope ---------------------------------------------------------------------------- */
 
