@@ -1,5 +1,4 @@
-/* MatMul, Gemm and the softmaxes, plainly: what is folded is small. */
-#include <math.h>
+/* MatMul and Gemm, plainly: what is folded is small. */
 #include <string.h>
 
 #include "engine/kernels.h"
@@ -168,52 +167,4 @@ ep_status ep__kernel_Gemm(ep__call *call, ep_error *err)
     EP_TRY(add_scaled(call, sums, err));
     ep__convert(out->dtype, out->data, EP_DTYPE_DOUBLE, sums, out->n, false);
     return EP_OK;
-}
-
-/* ---- softmax ------------------------------------------------------------------------------- */
-
-/* In place, over `n` elements `step` apart. */
-static void softmax(double *x, int64_t n, int64_t step, bool logarithm)
-{
-    double max = -(double)INFINITY, sum = 0;
-    for (int64_t k = 0; k < n; k++) max = fmax(max, x[k * step]);
-    for (int64_t k = 0; k < n; k++) sum += exp(x[k * step] - max);
-    for (int64_t k = 0; k < n; k++) {
-        const double shifted = x[k * step] - max;
-        x[k * step] = logarithm ? shifted - log(sum) : exp(shifted) / sum;
-    }
-}
-
-/* Before opset 13 all axes from `axis` on are one. */
-static ep_status run_softmax(ep__call *call, bool logarithm, ep_error *err)
-{
-    const ep_array *in = ep__in(call, 0);
-    ep_array *out = ep__out(call, 0);
-    const bool flatten = call->node->opset < 13;
-    const int rank = in->shape.rank;
-    int axis;
-    EP_TRY(ep__front_axis(ep_attr_int(call->node, "axis", flatten ? 1 : -1), rank, &axis, err));
-    if (ep__wide(in->dtype) != EP_DTYPE_DOUBLE) return ep__bad_dtype(in, err);
-    if (out->n != in->n) return ep__bad_out_shape(out, err);
-    double *x = EP_NEW(call->scratch, double, in->n);
-    if (!x) return ep_fail_memory(err);
-    ep__convert(EP_DTYPE_DOUBLE, x, in->dtype, in->data, in->n, false);
-    const int64_t n = ep__product(&in->shape, axis, flatten ? rank : axis + 1);
-    const int64_t inner = flatten ? 1 : ep__product(&in->shape, axis + 1, rank);
-    const int64_t outer = ep__product(&in->shape, 0, axis);
-    for (int64_t lane = 0; lane < outer * inner; lane++) {
-        softmax(x + lane / inner * n * inner + lane % inner, n, inner, logarithm);
-    }
-    ep__convert(out->dtype, out->data, EP_DTYPE_DOUBLE, x, out->n, false);
-    return EP_OK;
-}
-
-ep_status ep__kernel_Softmax(ep__call *call, ep_error *err)
-{
-    return run_softmax(call, false, err);
-}
-
-ep_status ep__kernel_LogSoftmax(ep__call *call, ep_error *err)
-{
-    return run_softmax(call, true, err);
 }
