@@ -1,8 +1,8 @@
 /* Private to engine: how a kernel is called, and what kernels share.
  *
  * A kernel computes one operator: dense row-major arrays in, dense row-major arrays out, allocated
- * by the caller in the shape that the operator's shape function found. Which operators there are,
- * and what the caller may assume about each, stands in kernels.def.
+ * by the caller in the shape that the operator's shape function found, holding anything. Which
+ * operators there are, and what the caller may assume about each, stands in kernels.def.
  *
  * A kernel trusts that its arrays are as large as their shapes say, and nothing else: shapes,
  * attributes and values come from a file. It returns EP_BAD_MODEL or EP_BAD_SHAPE for what no
