@@ -111,6 +111,12 @@ ep_status ep__bad_out_shape(const ep_array *out, ep_error *err);
 /* Product of dims[begin .. end - 1]; the shape's elements are known to fit. */
 int64_t ep__product(const ep_shape *shape, int begin, int end);
 
+/* How many rows of `n` elements make a piece of ep_parallel that is worth a thread's while. */
+static inline uint64_t ep__rows_a_piece(int64_t n)
+{
+    return n > 0 && n < 16384 ? 16384 / (uint64_t)n : 1;
+}
+
 /* Row-major strides in elements. */
 void ep__strides(const ep_shape *shape, int64_t strides[EP_MAX_RANK]);
 
