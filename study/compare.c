@@ -100,6 +100,7 @@ static void set_node(const side *s, const char *name, ep_comparison_row *row)
     if (tensor == EP_NO_INDEX) return;
     const uint32_t producer = s->execution->network->tensors[tensor].producer;
     if (producer == EP_NO_INDEX) return;
+    row->order = producer;
     row->node = s->execution->network->nodes[producer].name;
     row->op = s->execution->network->nodes[producer].op_type;
 }
@@ -143,7 +144,7 @@ static ep_status add_row(job *j, const char *name_a, const char *name_b, ep_erro
 {
     ep_arena *arena = ep_arena_new();
     if (!arena) return ep_fail_memory(err);
-    ep_comparison_row row = {0};
+    ep_comparison_row row = {.order = EP_NO_INDEX};
     const ep_status status = fill_row(j, name_a, name_b, arena, &row, err);
     ep_arena_free(arena);
     EP_TRY(status);
@@ -151,15 +152,6 @@ static ep_status add_row(job *j, const char *name_a, const char *name_b, ep_erro
     j->out->n_over += row.over;
     j->rows[j->n_rows++] = row;
     return EP_OK;
-}
-
-/* The first row that is over the tolerance. */
-static const ep_comparison_row *first_over(const ep_comparison_row *rows, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (rows[i].over) return &rows[i];
-    }
-    return NULL;
 }
 
 static ep_status begin_rows(job *j, uint64_t room, ep_error *err)
@@ -231,13 +223,17 @@ static ep_status compare_layers(job *j, ep_error *err)
     const ep_execution *e = j->a.execution ? j->a.execution : j->b.execution;
     if (!e) return EP_OK;
     uint64_t room = 0;
+    bool *is_output = EP_NEW(j->arena, bool, e->network->n_tensors);
+    if (!is_output) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < e->network->n_outputs; i++) is_output[e->network->outputs[i]] = true;
     for (uint32_t i = 0; i < e->network->n_nodes; i++) room += e->network->nodes[i].n_outputs;
     EP_TRY(begin_rows(j, room, err));
     for (uint32_t i = 0; i < e->network->n_nodes; i++) {
         const ep_node *node = &e->network->nodes[i];
         for (uint32_t k = 0; k < node->n_outputs; k++) {
-            if (node->outputs[k] == EP_NO_INDEX) continue;
-            EP_TRY(add_layer(j, e->network->tensors[node->outputs[k]].name, err));
+            const uint32_t tensor = node->outputs[k];
+            if (tensor == EP_NO_INDEX || is_output[tensor]) continue;
+            EP_TRY(add_layer(j, e->network->tensors[tensor].name, err));
         }
     }
     j->out->layers = j->rows;
@@ -247,14 +243,23 @@ static ep_status compare_layers(job *j, ep_error *err)
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
+/* The first row over the tolerance; of the same order the one that was found before. */
+static void find_first(ep_comparison *c, const ep_comparison_row *rows, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const bool before = !c->first_over || rows[i].order < c->first_over->order;
+        if (rows[i].over && before) c->first_over = &rows[i];
+    }
+}
+
 static ep_status compare(job *j, ep_error *err)
 {
     EP_TRY(make_sides(j, err));
     EP_TRY(compare_outputs(j, err));
     if (j->options->layers) EP_TRY(compare_layers(j, err));
     ep_comparison *out = j->out;
-    out->first_over = first_over(out->layers, out->n_layers);
-    if (!out->first_over) out->first_over = first_over(out->outputs, out->n_outputs);
+    find_first(out, out->layers, out->n_layers);
+    find_first(out, out->outputs, out->n_outputs);
     return EP_OK;
 }
 

@@ -327,6 +327,7 @@ typedef struct ep_comparison_row {
     const char *name;   /* of the tensor in A, or in B when it is only there */
     const char *node;   /* what computes it; NULL: not known, saved arrays have no nodes */
     const char *op;     /* of the node */
+    uint32_t order;     /* index of the node, or EP_NO_INDEX */
     const char *differ; /* why the arrays cannot be compared; NULL: they can */
     ep_dtype dtype;     /* in A */
     ep_shape shape;     /* in A */
@@ -337,16 +338,16 @@ typedef struct ep_comparison_row {
 typedef struct ep_comparison {
     ep_arena *arena;
     const char *a, *b;                       /* the paths */
-    ep_execution *execution_a, *execution_b; /* NULL: saved; owned */
+    ep_execution *execution_a, *execution_b; /* NULL: saved */
     bool has_tolerance;
     double atol, rtol;
     uint32_t n_outputs;
     const ep_comparison_row *outputs; /* as in A; then those that only B has */
     uint32_t n_layers;
-    const ep_comparison_row *layers;     /* tensors that both have, in topological order; of two
-                                            folders none */
-    uint32_t n_over;                     /* rows of both */
-    const ep_comparison_row *first_over; /* the first of the layers, or else of the outputs */
+    const ep_comparison_row *layers; /* other tensors that both have, in topological order; of two
+                                        folders none */
+    uint32_t n_over;                 /* rows of both */
+    const ep_comparison_row *first_over; /* in topological order; NULL: none */
 } ep_comparison;
 
 typedef struct ep_compare_options {
