@@ -194,12 +194,14 @@ static void convert(const ep_array *from, const ep_array *to)
     }
 }
 
-static ep_status mismatch(const ep_tensor *input, const ep__given *given, ep_error *err)
+static ep_status mismatch(const ep_network *network, const ep_tensor *input, const ep__given *given,
+                          ep_error *err)
 {
     char has[EP_SHAPE_TEXT], wants[EP_SHAPE_TEXT];
-    return ep_fail(err, EP_BAD_USAGE, "input '%s' is %s %s, %s is %s %s", input->name,
-                   ep_dtype_name(input->dtype), ep_shape_text(&input->shape, wants), given->source,
-                   ep_dtype_name(given->array.dtype), ep_shape_text(&given->array.shape, has));
+    return ep_fail(err, EP_BAD_USAGE, "%s: input '%s' is %s %s, %s is %s %s", network->path,
+                   input->name, ep_dtype_name(input->dtype), ep_shape_text(&input->shape, wants),
+                   given->source, ep_dtype_name(given->array.dtype),
+                   ep_shape_text(&given->array.shape, has));
 }
 
 static ep_status make_input(ep_execution *e, uint32_t i, const ep__given *given, ep_error *err)
@@ -212,7 +214,7 @@ static ep_status make_input(ep_execution *e, uint32_t i, const ep__given *given,
             ep_dtype_is_float(input->dtype) && ep_dtype_is_float(given->array.dtype);
         const bool fits = ep_shape_equal(&input->shape, &given->array.shape);
         if (!fits || (input->dtype != given->array.dtype && !both_float)) {
-            return mismatch(input, given, err);
+            return mismatch(e->network, input, given, err);
         }
         *array = given->array;
         if (input->dtype == given->array.dtype) return EP_OK;
@@ -220,7 +222,8 @@ static ep_status make_input(ep_execution *e, uint32_t i, const ep__given *given,
     *array =
         (ep_array){.dtype = input->dtype, .shape = input->shape, .n = ep_tensor_elements(input)};
     EP_FAIL_IF(array->n > 0 && ep_array_numbers(array) == 0, err, EP_UNSUPPORTED,
-               "input '%s' is of type %s", input->name, ep_dtype_name(input->dtype));
+               "%s: input '%s' is of type %s", e->network->path, input->name,
+               ep_dtype_name(input->dtype));
     array->data = ep_arena_take(e->arena, ep_dtype_bytes(array->dtype, array->n), 1);
     if (!array->data) return ep_fail_memory(err);
     if (given->is_array) {
