@@ -99,4 +99,30 @@ const double *ep_session_node_ns(const ep_session *session);
 /* The most bytes of values that were alive at once so far, scratch included. */
 uint64_t ep_session_peak_bytes(const ep_session *session);
 
+/* ---- arrays -------------------------------------------------------------------------------- */
+
+/* Reads the array of a file: NumPy's .npy (versions 1 to 3, little endian, either order) or ONNX's
+ * TensorProto .pb, as the ending says. The elements live in `arena`. NumPy lacks some of our types:
+ * elements of type V1 or V2 are `expected` where that has this size and NumPy lacks it.
+ * EP_BAD_FILE, EP_UNSUPPORTED, EP_BAD_USAGE (another ending). */
+ep_status ep_array_read(const char *path, ep_dtype expected, ep_arena *arena, ep_array *out,
+                        ep_error *err);
+/* The same from memory; `path` is for messages. */
+ep_status ep_npy_parse(const void *bytes, size_t size, const char *path, ep_dtype expected,
+                       ep_arena *arena, ep_array *out, ep_error *err);
+
+/* Writes a .npy, or a .pb with the name in it, as the ending of `path` says, over what was there or
+ * not at all. EP_UNSUPPORTED: a .npy of a type that NumPy lacks. */
+ep_status ep_array_write(const char *path, const char *name, const ep_array *array, ep_error *err);
+bool ep_array_fits_npy(const ep_array *array); /* NumPy has the type */
+
+/* Numbers in an array: its elements; of complex ones the real and the imaginary parts; of strings
+ * none. */
+uint64_t ep_array_numbers(const ep_array *array);
+/* Numbers begin .. begin + n - 1 from, or to, doubles; `begin` is even where two elements share a
+ * byte. Integers above 2^53 are rounded on the way. To narrower types values are rounded to nearest
+ * even and saturated. */
+void ep_array_get(const ep_array *array, uint64_t begin, uint64_t n, double *out);
+void ep_array_set(const ep_array *array, uint64_t begin, uint64_t n, const double *in);
+
 #endif

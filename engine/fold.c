@@ -103,7 +103,10 @@ bool ep__is_constant(const ep_network *network, const ep_node *node)
 {
     if (!node->op || is_random(node)) return false; /* nobody knows what a plugin does */
     const ep__kernel *kernel = ep__kernel_find(node->op_type);
-    if (kernel && (kernel->flags & EP__SHAPE_ONLY)) return ep_node_input(network, node, 0) != NULL;
+    if (kernel && (kernel->flags & EP__SHAPE_ONLY)) {
+        const ep_tensor *input = ep_node_input(network, node, 0);
+        return input && input->has_shape;
+    }
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         const ep_tensor *input = ep_node_input(network, node, i);
         if (input && !ep_tensor_is_const(input)) return false;
@@ -357,13 +360,40 @@ static ep_status fold_outputs(ep__folder *folder, const ep_node *node, ep_error 
     return try_execute(folder, node, kernel, single, &done, err);
 }
 
-ep_status ep__fold(ep__folder *folder, const ep_node *node, ep_error *err)
+static void set_constness(ep__folder *folder, const ep_node *node, ep_constness constness)
 {
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == EP_NO_INDEX) continue;
-        folder->network->tensors[node->outputs[i]].constness = EP_CONST_UNKNOWN;
+        folder->network->tensors[node->outputs[i]].constness = constness;
     }
+}
+
+ep_status ep__fold(ep__folder *folder, const ep_node *node, ep_error *err)
+{
+    set_constness(folder, node, EP_CONST_UNKNOWN);
     EP_TRY(fold_outputs(folder, node, err));
     release_inputs(folder, node);
+    return EP_OK;
+}
+
+ep_status ep__try_fold(ep__folder *folder, const ep_node *node, bool *folded, ep_error *err)
+{
+    ep_error why = {.status = EP_OK};
+    set_constness(folder, node, EP_CONST_UNKNOWN);
+    const ep_status status = fold_outputs(folder, node, &why);
+    if (status != EP_OK && status != EP_UNSUPPORTED) return ep_fail(err, status, "%s", why.text);
+    *folded = status == EP_OK;
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        const ep_tensor *output = ep_node_output(folder->network, node, i);
+        if (output && output->constness == EP_CONST_UNKNOWN) *folded = false;
+    }
+    if (*folded) {
+        release_inputs(folder, node);
+        return EP_OK;
+    }
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != EP_NO_INDEX) drop(folder, node->outputs[i]);
+    }
+    set_constness(folder, node, EP_VARIABLE);
     return EP_OK;
 }

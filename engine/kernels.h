@@ -1,8 +1,8 @@
 /* Private to engine: how a kernel is called, and what kernels share.
  *
  * A kernel computes one operator: dense row-major arrays in, dense row-major arrays out, allocated
- * by the caller in the shape that the operator's shape function found. Which operators there are,
- * and what the caller may assume about each, stands in kernels.def.
+ * by the caller in the shape that the operator's shape function found, holding anything. Which
+ * operators there are, and what the caller may assume about each, stands in kernels.def.
  *
  * A kernel trusts that its arrays are as large as their shapes say, and nothing else: shapes,
  * attributes and values come from a file. It returns EP_BAD_MODEL or EP_BAD_SHAPE for what no
@@ -110,6 +110,12 @@ ep_status ep__bad_out_shape(const ep_array *out, ep_error *err);
 
 /* Product of dims[begin .. end - 1]; the shape's elements are known to fit. */
 int64_t ep__product(const ep_shape *shape, int begin, int end);
+
+/* How many rows of `n` elements make a piece of ep_parallel that is worth a thread's while. */
+static inline uint64_t ep__rows_a_piece(int64_t n)
+{
+    return n > 0 && n < 16384 ? 16384 / (uint64_t)n : 1;
+}
 
 /* Row-major strides in elements. */
 void ep__strides(const ep_shape *shape, int64_t strides[EP_MAX_RANK]);

@@ -125,6 +125,14 @@ uint64_t ep_tensor_elements(const ep_tensor *tensor);
 bool ep_tensor_ints(const ep_tensor *tensor, int64_t *values, uint32_t capacity, uint32_t *count);
 /* Reads element 0 of a one-element (or splat) constant of any real type as double. */
 bool ep_tensor_scalar(const ep_tensor *tensor, double *value);
+/* Writes every element of a constant (EP_CONST_DATA or EP_CONST_SPLAT, not of strings) to `out`, a
+ * dense array of ep_dtype_bytes(dtype, elements) bytes: varints decoded, splats spread. */
+void ep_tensor_copy(const ep_tensor *tensor, void *out);
+
+/* Reads a file that holds one TensorProto, as ONNX's test data does. `*out` is a constant with
+ * EP_CONST_DATA, dense and aligned for any type, in `arena`. Errors: EP_BAD_FILE, EP_BAD_MODEL,
+ * EP_UNSUPPORTED (strings, external data), EP_NO_MEMORY. */
+ep_status ep_tensor_file_read(const char *path, ep_arena *arena, ep_tensor *out, ep_error *err);
 
 /* ---- nodes --------------------------------------------------------------------------------- */
 

@@ -123,6 +123,8 @@ typedef struct ep__importer {
 /* Unpacks `im->model` into the scratch arena. Large data of tensors is not copied: a Chunk says
  * where in the file it is, and is within bounds. Errors: EP_BAD_MODEL, EP_NO_MEMORY. */
 ep_status ep__onnx_unpack(const ep__importer *im, const EpOnnx__ModelProto **out);
+/* The same for a file that holds one tensor. */
+ep_status ep__onnx_unpack_tensor(const ep__importer *im, const EpOnnx__TensorProto **out);
 
 /* Reading a byte of a mapping may make megabytes around it resident, which adds up. So after
  * walking over this much, what has been read is forgotten. */
