@@ -1,5 +1,6 @@
 /* Walks the file and the unpacked message side by side: one has the bytes, the other says what they
- * mean. Only what leads to an exchanged initializer or to external data is opened. */
+ * mean. Only what leads to an exchanged initializer or to external data is opened. Unpacking has
+ * checked the bytes, and that no message comes in several parts, which protobuf would merge. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ typedef struct field {
     const uint8_t *begin, *payload, *end;
 } field;
 
-/* Reads the field at `*at` and steps over it; false at `end`. Unpacking has checked the bytes. */
+/* Reads the field at `*at` and steps over it; false at `end`. */
 static bool next_field(const uint8_t **at, const uint8_t *end, field *f)
 {
     if (*at == end) return false;
@@ -54,13 +55,6 @@ static bool next_field(const uint8_t **at, const uint8_t *end, field *f)
 static ep_status copy(ep__rewrite *rw, const field *f)
 {
     return ep__rope_add(&rw->rope, f->begin, (uint64_t)(f->end - f->begin));
-}
-
-/* protobuf merges a message that is written in several parts; nobody writes such files. */
-static ep_status in_parts(const ep__rewrite *rw, const char *what)
-{
-    return ep_fail(rw->im.err, EP_UNSUPPORTED, "%s: %s is written in several parts", rw->im.path,
-                   what);
 }
 
 bool ep__is_stripped(const EpOnnx__NodeProto *node)
@@ -214,16 +208,14 @@ static bool leads_somewhere(const EpOnnx__NodeProto *node)
 
 static ep_status rewrite_attribute(ep__rewrite *rw, const field *f, const EpOnnx__AttributeProto *a)
 {
-    size_t graphs = 0, single = 0, tensors = 0;
+    size_t graphs = 0;
     ep__rope_field open;
     EP_TRY(ep__rope_open(&rw->rope, f->number, &open));
     const uint8_t *at = f->payload;
     for (field part; next_field(&at, f->end, &part);) {
         if (part.number == ATTRIBUTE_TENSOR) {
-            if (tensors++) return in_parts(rw, "a tensor of an attribute");
             EP_TRY(rewrite_tensor(rw, &part, a->t));
         } else if (part.number == ATTRIBUTE_GRAPH) {
-            if (single++) return in_parts(rw, "a subgraph");
             EP_TRY(rewrite_graph(rw, &part, a->g));
         } else if (part.number == ATTRIBUTE_GRAPHS) {
             EP_TRY(rewrite_graph(rw, &part, a->graphs[graphs++]));
@@ -320,9 +312,9 @@ static ep_status rewrite_parts(ep__rewrite *rw, const field *f, graph_state *g)
     }
     const uint8_t *at = f->payload;
     for (field part; next_field(&at, f->end, &part);) EP_TRY(rewrite_part(rw, g, &part));
-    const bool whole = g->nodes == g->proto->n_node && g->inputs == g->proto->n_input &&
-                       g->initializers == g->proto->n_initializer;
-    return whole ? ep__rope_close(&rw->rope, &open) : in_parts(rw, "a graph");
+    assert(g->nodes == g->proto->n_node && g->inputs == g->proto->n_input &&
+           g->initializers == g->proto->n_initializer);
+    return ep__rope_close(&rw->rope, &open);
 }
 
 static ep_status rewrite_graph(ep__rewrite *rw, const field *f, const EpOnnx__GraphProto *graph)
@@ -358,11 +350,10 @@ static ep_status rewrite_function(ep__rewrite *rw, const field *f,
 
 ep_status ep__rewrite_model(ep__rewrite *rw)
 {
-    size_t graphs = 0, functions = 0;
+    size_t functions = 0;
     const uint8_t *at = rw->im.model.data, *end = at + rw->im.model.size;
     for (field part; next_field(&at, end, &part);) {
         if (part.number == MODEL_GRAPH) {
-            if (graphs++) return in_parts(rw, "the graph");
             EP_TRY(rewrite_graph(rw, &part, rw->model->graph));
         } else if (part.number == MODEL_FUNCTION) {
             EP_TRY(rewrite_function(rw, &part, rw->model->functions[functions++]));
@@ -370,7 +361,7 @@ ep_status ep__rewrite_model(ep__rewrite *rw)
             EP_TRY(copy(rw, &part));
         }
     }
-    EP_FAIL_IF(!graphs, rw->im.err, EP_BAD_MODEL, "%s: not an ONNX model: it has no graph",
-               rw->im.path);
+    EP_FAIL_IF(!rw->model->graph, rw->im.err, EP_BAD_MODEL,
+               "%s: not an ONNX model: it has no graph", rw->im.path);
     return EP_OK;
 }

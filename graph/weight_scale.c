@@ -243,6 +243,14 @@ static value clip(state *st, const EpOnnx__NodeProto *node)
     return out;
 }
 
+/* How much less spread means are. Those over a map keep what its channels differ by; one axis is
+ * that of a normalization, which no elements share. */
+static double averaging(const EpOnnx__NodeProto *node)
+{
+    const EpOnnx__AttributeProto *axes = attribute(node, "axes");
+    return axes && axes->n_ints == 1 ? 32 : 3;
+}
+
 /* Operators of their own kind; false for others. */
 static bool special(state *st, const EpOnnx__NodeProto *node, value *out)
 {
@@ -258,7 +266,7 @@ static bool special(state *st, const EpOnnx__NodeProto *node, value *out)
     } else if (strcmp(op, "Concat") == 0) {
         *out = concat(st, node);
     } else if (strcmp(op, "GlobalAveragePool") == 0 || strcmp(op, "ReduceMean") == 0) {
-        out->signal = ep__signal_averaged(&st->origins, &in.signal, 32);
+        out->signal = ep__signal_averaged(&st->origins, &in.signal, averaging(node));
     } else if (strcmp(op, "AveragePool") == 0) {
         out->signal = ep__signal_averaged(&st->origins, &in.signal, 2);
     } else if (strcmp(op, "Softmax") == 0) {

@@ -37,7 +37,7 @@ static uint16_t encode_16(ep_dtype dtype, double value)
     if (isinf(value)) return (uint16_t)(sign | infinity);
     int exponent;
     (void)frexp(value, &exponent);
-    if (exponent < f.least_exponent) exponent = f.least_exponent;
+    if (exponent < f.least_exponent || value == 0) exponent = f.least_exponent;
     const unsigned biased = (unsigned)(exponent - f.least_exponent);
     if (biased > 0xff) return (uint16_t)(sign | infinity);
     /* with the hidden bit; rounding up carries into the exponent by itself */
