@@ -59,8 +59,10 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 
 const ep__command ep__cmd_compare = {
     .name = "compare",
-    .summary = "Compares what two networks compute from the same input (docs/execution.md).",
-    .operand = "A B, each MODEL.onnx or a folder of saved outputs",
+    .summary = "Compares what two networks compute from the same input (docs/execution.md).\n"
+               "A and B are each MODEL.onnx or a folder that plan run --output wrote; A is the "
+               "reference.",
+    .operand = "A B",
     .min_operands = 2,
     .max_operands = 2,
     .n_options = N_OPTIONS,
