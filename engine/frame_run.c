@@ -146,8 +146,10 @@ static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__ker
         if (node->inputs[i] != EP_NO_INDEX) inputs[i] = frame->cells[node->inputs[i]].array;
     }
     if (!own_shape) EP_TRY(make_outputs(frame, node, outputs, err));
+    const bool one_value = (kernel->flags & EP__ONE_VALUE) != 0;
+    if (one_value && outputs[0].n == 0) return EP_OK; /* there is no room for the one */
     ep_status status = call_kernel(context, kernel, &call, err);
-    if (status == EP_OK && (kernel->flags & EP__ONE_VALUE)) spread(&outputs[0]);
+    if (status == EP_OK && one_value) spread(&outputs[0]);
     if (status == EP_OK && own_shape) status = adopt_outputs(frame, node, outputs, err);
     /* with a limit nothing is kept that the next node might need */
     ep_arena_reset(context->scratch, context->memory.limit == UINT64_MAX ? SIZE_MAX : 0);
