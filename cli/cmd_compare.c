@@ -7,9 +7,11 @@ enum { INPUT, LAYERS, ATOL, RTOL, THREADS, MAX_MEMORY, BATCH, SHAPES, JSON, N_OP
 
 static const ep__option options[N_OPTIONS] = {
     [INPUT] = EP__OPTION_INPUT,
-    [LAYERS] = {"--layers", NULL, "every tensor that both have, in the order of computation"},
-    [ATOL] = {"--atol", "X", "exit code 1 when some |b - a| > atol + rtol |a|; names the first"},
-    [RTOL] = {"--rtol", "X", "tensor (default of the one not given: 0)"},
+    [LAYERS] = {"--layers", NULL, "also every other tensor that both have"},
+    [ATOL] = {"--atol", "X",
+              "exit code 1 when a |b - a| is above atol + rtol |a|, or something cannot\n"
+              "be compared; names the first tensor (default: 0 with --rtol)"},
+    [RTOL] = {"--rtol", "X", "the same (default: 0 with --atol)"},
     [THREADS] = EP__OPTION_THREADS,
     [MAX_MEMORY] = EP__OPTION_MAX_MEMORY,
     [BATCH] = EP__OPTION_BATCH,
@@ -59,8 +61,10 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 
 const ep__command ep__cmd_compare = {
     .name = "compare",
-    .summary = "Compares what two networks compute from the same input (docs/execution.md).",
-    .operand = "A B, each MODEL.onnx or a folder of saved outputs",
+    .summary = "Compares what two networks compute from the same input (docs/execution.md).\n"
+               "A and B are each MODEL.onnx or a folder that plan run --output wrote; A is the "
+               "reference.",
+    .operand = "A B",
     .min_operands = 2,
     .max_operands = 2,
     .n_options = N_OPTIONS,

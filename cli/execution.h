@@ -7,11 +7,11 @@
 
 /* clang-format off */
 #define EP__OPTION_INPUT \
-    {"--input", "NAME=SOURCE...", "FILE.npy, FILE.pb or random:SEED (default: random:1)"}
+    {"--input", "NAME=SRC...", "SRC: FILE.npy, FILE.pb or random:SEED (default: random:1)"}
 #define EP__OPTION_THREADS \
-    {"--threads", "N", "(default: one a core); the results do not depend on it"}
+    {"--threads", "N", "(default: one a core); results do not depend on it"}
 #define EP__OPTION_MAX_MEMORY \
-    {"--max-memory", "N[K|M|G]", "most bytes of values at once (default: any)"}
+    {"--max-memory", "N[KMG]", "most bytes of values at once, a binary prefix (default: any)"}
 /* clang-format on */
 
 /* What the options above, --batch and --shapes were given, or NULL. */

@@ -1,4 +1,4 @@
-/* Private to engine: products of matrices of floats or doubles, through OpenBLAS. */
+/* Private to engine: products of matrices, of floats and doubles through OpenBLAS. */
 #ifndef EP_ENGINE_PRODUCT_H
 #define EP_ENGINE_PRODUCT_H
 
@@ -7,12 +7,12 @@
 /* c = alpha a b, or c += alpha a b: a is m x k, b is k x n, c is m x n, row-major, rows `ld*`
  * elements apart. A transposed operand lies in memory as k x m or n x k. */
 typedef struct ep__gemm {
-    ep_dtype dtype; /* FLOAT or DOUBLE */
+    ep_dtype dtype; /* FLOAT, DOUBLE, or UINT64, which wraps and does for all integers */
     int64_t m, n, k;
     int64_t lda, ldb, ldc;
     bool trans_a, trans_b;
-    bool adds; /* c += */
-    float alpha;
+    bool adds;   /* c += */
+    float alpha; /* 1 for integers */
 } ep__gemm;
 
 /* One of a stack of products that have the same form. `row_bias`: NULL, or m elements; row i of the

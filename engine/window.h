@@ -10,7 +10,7 @@
 typedef struct ep__window {
     int64_t image[3], stops[3];
     int64_t kernel[3], stride[3], dilation[3];
-    int64_t pad[3], pad_end[3];                  /* before and behind the image */
+    int64_t pad[3];                              /* before the image */
     int64_t image_size, stops_size, kernel_size; /* products of the three */
 } ep__window;
 

@@ -115,7 +115,7 @@ static void append_side(const char *label, const char *path, const ep_execution 
                         unsigned width, ep_text *out)
 {
     ep_text line = {0};
-    ep_text_printf(&line, "%s: %s%s", label, path, execution ? "" : ", saved");
+    ep_text_printf(&line, "%s: %s%s", label, path, execution ? "" : " (saved)");
     ep__append_line(out, width, 2, &line);
 }
 
@@ -123,8 +123,8 @@ static void append_verdict(const ep_comparison *c, unsigned width, ep_text *out)
 {
     const ep_comparison_row *first = c->first_over;
     ep_text line = {0};
-    ep_text_printf(&line, "over %.12g + %.12g |a|: %u of ", c->atol, c->rtol, (unsigned)c->n_over);
-    ep__append_plural(&line, c->n_outputs + c->n_layers, "tensor");
+    ep_text_printf(&line, "over %.12g + %.12g |a|: %u of %u tensors", c->atol, c->rtol,
+                   (unsigned)c->n_over, (unsigned)(c->n_outputs + c->n_layers));
     if (first) {
         ep_text_printf(&line, ", the first is %s", first->name);
         if (first->node) ep_text_printf(&line, " of %s (%s)", first->node, first->op);

@@ -52,8 +52,8 @@ static double cosine(const sums *sum)
 {
     if (sum->aa == 0 && sum->bb == 0) return 1;
     if (sum->aa == 0 || sum->bb == 0) return 0;
-    const double value = sum->ab / (sqrt(sum->aa) * sqrt(sum->bb));
-    return fmin(1, fmax(-1, value)); /* rounding may pass the ends */
+    const double value = sum->ab / sqrt(sum->aa * sum->bb);
+    return value > 1 ? 1 : value < -1 ? -1 : value; /* rounding may pass the ends */
 }
 
 void ep_deviation_of(const ep_array *a, const ep_array *b, double atol, double rtol,

@@ -126,6 +126,9 @@ ep_status ep__saved_names(const char *folder, ep_arena *arena, const char ***nam
         if (status == EP_OK) list[(*n)++] = name;
     }
     (void)closedir(dir);
+    if (status == EP_OK && *n == 0) {
+        status = ep_fail(err, EP_BAD_FILE, "%s: no .npy or .pb in this folder", folder);
+    }
     if (*n) qsort((void *)list, *n, sizeof *list, by_text);
     uint32_t kept = 0; /* a tensor may be in two files */
     for (uint32_t i = 0; i < *n; i++) {

@@ -120,7 +120,8 @@ ep_status ep__inputs_make(ep_execution *e, const ep__given *given, ep_error *err
 /* The array that was saved for a tensor; `*found` is false when there is none. */
 ep_status ep__saved_read(const char *folder, const char *tensor, ep_dtype expected, ep_arena *arena,
                          bool *found, ep_array *out, ep_error *err);
-/* The names of all tensors saved in a folder, sorted. `*names` lives in the arena. */
+/* The names of all tensors saved in a folder, sorted. `*names` lives in the arena. EP_BAD_FILE:
+ * there is none. */
 ep_status ep__saved_names(const char *folder, ep_arena *arena, const char ***names, uint32_t *n,
                           ep_error *err);
 

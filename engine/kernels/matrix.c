@@ -1,40 +1,7 @@
-/* MatMul and Gemm: floats and doubles through OpenBLAS, integers plainly. */
+/* MatMul and Gemm. */
 #include "engine/matrix.h"
 
 #include "engine/product.h"
-
-/* ---- integers ------------------------------------------------------------------------------ */
-
-/* c[m][n] = a[m][k] b[k][n]; strides in elements, c dense. Integers wrap. */
-typedef struct plain_product {
-    int64_t m, n, k;
-    int64_t a_row, a_column, b_row, b_column;
-} plain_product;
-
-static void multiply_plainly(const plain_product *p, const uint64_t *a, const uint64_t *b,
-                             uint64_t *c)
-{
-    for (int64_t i = 0; i < p->m; i++) {
-        uint64_t *row = c + i * p->n;
-        for (int64_t j = 0; j < p->n; j++) row[j] = 0;
-        for (int64_t k = 0; k < p->k; k++) {
-            const uint64_t x = a[i * p->a_row + k * p->a_column];
-            const uint64_t *y = b + k * p->b_row;
-            for (int64_t j = 0; j < p->n; j++) row[j] += x * y[j * p->b_column];
-        }
-    }
-}
-
-/* Both operands in one wide integer type. */
-static ep_status read_integers(const ep__call *call, const uint64_t *values[2], ep_error *err)
-{
-    for (uint32_t i = 0; i < 2; i++) {
-        const void *wide;
-        EP_TRY(ep__widened(call, ep__in(call, i), &wide, err));
-        values[i] = wide;
-    }
-    return EP_OK;
-}
 
 static ep_status same_dtype(const ep__call *call, ep_error *err)
 {
@@ -120,16 +87,16 @@ ep_status ep__stack_of(const ep__call *call, const ep_array *a, const ep_array *
     return y->n == 0 ? EP_OK : list_offsets(call, &walk, out, err);
 }
 
-typedef struct real_stack {
+typedef struct placed_stack {
     const ep__stack *s;
     int64_t size; /* of an element */
     const char *a, *b;
     char *c;
-} real_stack;
+} placed_stack;
 
 static ep__operands operands_of(const void *context, uint64_t i)
 {
-    const real_stack *r = context;
+    const placed_stack *r = context;
     const ep__stack *s = r->s;
     return (ep__operands){.a = r->a + s->at[0][i] * r->size,
                           .b = r->b + s->at[1][i] * r->size,
@@ -147,28 +114,20 @@ ep_status ep__stack_multiply(const ep__call *call, const ep__stack *stack, ep_dt
                         .ldb = stack->n,
                         .ldc = stack->n,
                         .alpha = 1};
-    const int64_t size = dtype == EP_DTYPE_FLOAT ? sizeof(float) : sizeof(double);
-    const real_stack r = {.s = stack, .size = size, .a = a, .b = b, .c = c};
+    const int64_t size = ep_dtype_bits(dtype) / 8;
+    const placed_stack r = {.s = stack, .size = size, .a = a, .b = b, .c = c};
     return ep__multiply(call->threads, &p, stack->count, operands_of, &r, err);
 }
 
 static ep_status multiply_integers(ep__call *call, const ep__stack *s, ep_error *err)
 {
-    const plain_product p = {.m = s->m,
-                             .n = s->n,
-                             .k = s->k,
-                             .a_row = s->k,
-                             .a_column = 1,
-                             .b_row = s->n,
-                             .b_column = 1};
     ep_array *out = ep__out(call, 0);
-    const uint64_t *values[2];
-    EP_TRY(read_integers(call, values, err));
-    uint64_t *sums = EP_NEW_RAW(call->scratch, uint64_t, out->n), *to = sums;
+    const void *a, *b;
+    EP_TRY(ep__widened(call, ep__in(call, 0), &a, err));
+    EP_TRY(ep__widened(call, ep__in(call, 1), &b, err));
+    uint64_t *sums = EP_NEW_RAW(call->scratch, uint64_t, out->n);
     if (!sums) return ep_fail_memory(err);
-    for (uint64_t i = 0; i < s->count; i++, to += p.m * p.n) {
-        multiply_plainly(&p, values[0] + s->at[0][i], values[1] + s->at[1][i], to);
-    }
+    EP_TRY(ep__stack_multiply(call, s, EP_DTYPE_UINT64, a, b, sums, err));
     ep__convert(out->dtype, out->data, ep__wide(out->dtype), sums, out->n, false);
     return EP_OK;
 }
@@ -243,46 +202,46 @@ static ep__operands only_operands(const void *context, uint64_t i)
     return *(const ep__operands *)context;
 }
 
+/* out = alpha a b, or += when it `adds`; of one wide type or FLOAT. */
+static ep_status multiply(ep__call *call, const gemm *g, ep_dtype dtype, const ep__operands *o,
+                          bool adds, ep_error *err)
+{
+    const ep__gemm p = {.dtype = dtype,
+                        .m = g->m,
+                        .n = g->n,
+                        .k = g->k,
+                        .lda = g->trans_a ? g->m : g->k,
+                        .ldb = g->trans_b ? g->k : g->n,
+                        .ldc = g->n,
+                        .trans_a = g->trans_a,
+                        .trans_b = g->trans_b,
+                        .adds = adds,
+                        .alpha = dtype == EP_DTYPE_UINT64 ? 1 : g->alpha};
+    return ep__multiply(call->threads, &p, 1, only_operands, o, err);
+}
+
 static ep_status gemm_reals(ep__call *call, const gemm *g, ep_error *err)
 {
     const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1), *c = ep__in(call, 2);
     ep_array *out = ep__out(call, 0);
     const bool adds = c && g->beta != 0;
     if (adds) EP_TRY(begin_with_c(call, c, g->beta, a->dtype, c->data, out->data, err));
-    const ep__gemm p = {.dtype = a->dtype,
-                        .m = g->m,
-                        .n = g->n,
-                        .k = g->k,
-                        .lda = a->shape.dims[1],
-                        .ldb = b->shape.dims[1],
-                        .ldc = g->n,
-                        .trans_a = g->trans_a,
-                        .trans_b = g->trans_b,
-                        .adds = adds,
-                        .alpha = g->alpha};
     const ep__operands o = {.a = a->data, .b = b->data, .c = out->data};
-    return ep__multiply(call->threads, &p, 1, only_operands, &o, err);
+    return multiply(call, g, a->dtype, &o, adds, err);
 }
 
 /* Sums in integers, scaled in double. */
 static ep_status gemm_integers(ep__call *call, const gemm *g, ep_error *err)
 {
-    const int64_t a_width = g->trans_a ? g->m : g->k, b_width = g->trans_b ? g->k : g->n;
-    const plain_product p = {.m = g->m,
-                             .n = g->n,
-                             .k = g->k,
-                             .a_row = g->trans_a ? 1 : a_width,
-                             .a_column = g->trans_a ? a_width : 1,
-                             .b_row = g->trans_b ? 1 : b_width,
-                             .b_column = g->trans_b ? b_width : 1};
     const ep_array *c = ep__in(call, 2);
     ep_array *out = ep__out(call, 0);
-    const uint64_t *values[2];
-    EP_TRY(read_integers(call, values, err));
     uint64_t *sums = EP_NEW_RAW(call->scratch, uint64_t, out->n);
     double *scaled = EP_NEW(call->scratch, double, out->n);
     if (!sums || !scaled) return ep_fail_memory(err);
-    multiply_plainly(&p, values[0], values[1], sums);
+    ep__operands o = {.c = sums};
+    EP_TRY(ep__widened(call, ep__in(call, 0), &o.a, err));
+    EP_TRY(ep__widened(call, ep__in(call, 1), &o.b, err));
+    EP_TRY(multiply(call, g, EP_DTYPE_UINT64, &o, false, err));
     if (c) {
         double *addend = EP_NEW_RAW(call->scratch, double, c->n);
         if (!addend) return ep_fail_memory(err);

@@ -1,4 +1,4 @@
-/* Products of floats and doubles: OpenBLAS on one thread a tile. */
+/* Products of matrices: OpenBLAS on one thread a tile, or plain loops for integers. */
 #include "engine/product.h"
 
 #include <assert.h>
@@ -29,6 +29,23 @@ typedef struct job {
 FILL_ROWS(FLOAT, float)
 FILL_ROWS(DOUBLE, double)
 
+/* One tile of integers, whose operands begin at a and b. */
+static void multiply_integers(const ep__gemm *p, int64_t m, int64_t n, const uint64_t *a,
+                              const uint64_t *b, uint64_t *c)
+{
+    const int64_t a_row = p->trans_a ? 1 : p->lda, a_column = p->trans_a ? p->lda : 1;
+    const int64_t b_row = p->trans_b ? 1 : p->ldb, b_column = p->trans_b ? p->ldb : 1;
+    for (int64_t i = 0; i < m; i++) {
+        uint64_t *row = c + i * p->ldc;
+        for (int64_t j = 0; j < n && !p->adds; j++) row[j] = 0;
+        for (int64_t k = 0; k < p->k; k++) {
+            const uint64_t x = a[i * a_row + k * a_column];
+            const uint64_t *y = b + k * b_row;
+            for (int64_t j = 0; j < n; j++) row[j] += x * y[j * b_column];
+        }
+    }
+}
+
 /* Elements to bytes. */
 static const void *at(const ep__gemm *p, const void *base, int64_t index)
 {
@@ -50,6 +67,8 @@ static void multiply_tile(const job *j, const ep__operands *o, int64_t row, int6
         if (o->row_bias) fill_rows_FLOAT(m, n, p->ldc, at(p, o->row_bias, row), c);
         cblas_sgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)p->k, p->alpha, a,
                     (blasint)p->lda, b, (blasint)p->ldb, adds ? 1.0f : 0.0f, c, (blasint)p->ldc);
+    } else if (p->dtype == EP_DTYPE_UINT64) {
+        multiply_integers(p, m, n, a, b, c);
     } else {
         if (o->row_bias) fill_rows_DOUBLE(m, n, p->ldc, at(p, o->row_bias, row), c);
         cblas_dgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)p->k, (double)p->alpha,
@@ -83,7 +102,7 @@ ep_status ep__multiply(uint32_t threads, const ep__gemm *product, uint64_t count
                        ep__operands_of operands, const void *context, ep_error *err)
 {
     ep__gemm p = *product;
-    assert(p.dtype == EP_DTYPE_FLOAT || p.dtype == EP_DTYPE_DOUBLE);
+    assert(p.dtype == EP_DTYPE_FLOAT || p.dtype == EP_DTYPE_DOUBLE || p.dtype == EP_DTYPE_UINT64);
     assert(p.m >= 0 && p.n >= 0 && p.k >= 0);
     if (p.m == 0 || p.n == 0 || count == 0) return EP_OK;
     EP_TRY(check_width(&p, err));

@@ -116,9 +116,8 @@ static ep_status col2im_window(const ep__call *call, ep__window *w, ep_error *er
     EP_TRY(read_attr(call, "pads", 2 * (uint32_t)rank, 0, pads, err));
     for (int i = lead; i < 3; i++) {
         w->pad[i] = pads[i - lead];
-        w->pad_end[i] = pads[i - lead + rank];
-        const int64_t room =
-            w->image[i] + w->pad[i] + w->pad_end[i] - 1 - (w->kernel[i] - 1) * w->dilation[i];
+        const int64_t room = w->image[i] + w->pad[i] + pads[i - lead + rank] - 1 -
+                             (w->kernel[i] - 1) * w->dilation[i];
         EP_FAIL_IF(room < 0, err, EP_BAD_SHAPE, "the block does not fit dimension %d of the image",
                    i - lead);
         w->stops[i] = room / w->stride[i] + 1;

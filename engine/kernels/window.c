@@ -47,7 +47,6 @@ ep_status ep__window_of(const ep__call *call, const ep_array *image, const ep_ar
         window->stride[to] = w.stride[i];
         window->dilation[to] = w.dilation[i];
         window->pad[to] = w.pad_begin[i];
-        window->pad_end[to] = w.pad_end[i];
         if (out->shape.dims[2 + i] != out_dims[i] ||
             (weights && weights->shape.dims[2 + i] != w.kernel[i])) {
             return ep__bad_out_shape(out, err);
