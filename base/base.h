@@ -134,6 +134,11 @@ char *ep_arena_printf(ep_arena *arena, const char *format, ...) EP_PRINTF(2, 3);
 
 /* Bytes taken so far, chunk slack included. */
 size_t ep_arena_bytes(const ep_arena *arena);
+/* Forgets what was taken. Of its memory it keeps what the same again would need, if that is at most
+ * `keep` bytes: a loop that takes as much each time allocates once. */
+void ep_arena_reset(ep_arena *arena, size_t keep);
+/* From now on there is no more memory where ep_arena_bytes would pass `bytes`; SIZE_MAX: any. */
+void ep_arena_limit(ep_arena *arena, size_t bytes);
 
 /* Makes room in a malloc'ed array for `needed` elements by doubling, so that appending n elements
  * costs O(n). On success `*array` may have moved and `*capacity` >= needed; on failure both are

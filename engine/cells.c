@@ -1,6 +1,7 @@
 /* Bytes of values, counted. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/session.h"
 
@@ -41,19 +42,21 @@ static ep__block *block_new(uint64_t bytes)
 ep_status ep__cell_new(ep__memory *memory, ep_dtype dtype, const ep_shape *shape, ep__cell *out,
                        ep_error *err)
 {
-    *out = (ep__cell){.array = {.dtype = dtype, .shape = *shape}};
+    ep_array array = {.dtype = dtype, .shape = *shape};
+    *out = (ep__cell){0};
     EP_FAIL_IF(ep_dtype_bits(dtype) == 0, err, EP_UNSUPPORTED, "no arrays of %s",
                ep_dtype_name(dtype));
-    EP_TRY(ep_shape_elements(shape, &out->array.n, err));
-    const uint64_t bytes = ep_dtype_bytes(dtype, out->array.n);
+    EP_TRY(ep_shape_elements(shape, &array.n, err));
+    const uint64_t bytes = ep_dtype_bytes(dtype, array.n);
     EP_TRY(ep__memory_take(memory, bytes, err));
-    out->block = block_new(bytes);
-    if (!out->block) {
+    ep__block *block = block_new(bytes);
+    if (!block) {
         ep__memory_give(memory, bytes);
         return ep_fail_memory(err);
     }
-    out->block->memory = memory;
-    out->array.data = bytes_of(out->block);
+    block->memory = memory;
+    array.data = bytes_of(block);
+    *out = (ep__cell){.array = array, .block = block};
     return EP_OK;
 }
 
@@ -61,6 +64,16 @@ ep__cell ep__cell_share(const ep__cell *cell)
 {
     if (cell->block) cell->block->cells++;
     return *cell;
+}
+
+ep_status ep__cell_own(ep__memory *memory, ep__cell *cell, ep_error *err)
+{
+    const ep_array array = cell->array;
+    if (cell->block || array.dtype == EP_DTYPE_UNDEFINED) return EP_OK;
+    EP_TRY(ep__cell_new(memory, array.dtype, &array.shape, cell, err));
+    const uint64_t bytes = ep_dtype_bytes(array.dtype, array.n);
+    if (bytes > 0) memcpy(cell->array.data, array.data, (size_t)bytes);
+    return EP_OK;
 }
 
 void ep__cell_clear(ep__cell *cell)

@@ -16,6 +16,7 @@ static ep_status load(ep__frame *frame, uint32_t index, ep_error *err)
 {
     const ep_tensor *tensor = &frame->network->tensors[index];
     ep__cell *cell = &frame->cells[index];
+    frame->lasting[index] = true;
     if (in_place(tensor)) {
         cell->array = (ep_array){.dtype = tensor->dtype,
                                  .shape = tensor->shape,

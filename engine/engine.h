@@ -73,6 +73,8 @@ typedef struct ep_array {
 typedef struct ep_session_options {
     uint32_t threads;    /* 0: one a core. The results are the same bits for any number */
     uint64_t max_memory; /* bytes of all values alive at once, without the file's weights; 0: any */
+    uint64_t max_work;   /* elements that one run may compute, a node at least one; 0: any. For
+                            networks that nobody trusts: a Loop may be endless */
     bool keep_all;       /* every tensor stays readable until the next run (ep_session_tensor) */
 } ep_session_options;
 

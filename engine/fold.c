@@ -89,7 +89,7 @@ ep_status ep__folder_finish(ep__folder *folder, const bool *live, ep_error *err)
 
 /* ---- what can be folded -------------------------------------------------------------------- */
 
-static bool is_random(const ep_node *node)
+bool ep__is_random(const ep_node *node)
 {
     static const char *const ops[] = {"Bernoulli",        "Multinomial",   "RandomNormal",
                                       "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
@@ -101,7 +101,7 @@ static bool is_random(const ep_node *node)
 
 bool ep__is_constant(const ep_network *network, const ep_node *node)
 {
-    if (!node->op || is_random(node)) return false; /* nobody knows what a plugin does */
+    if (!node->op || ep__is_random(node)) return false; /* nobody knows what a plugin does */
     const ep__kernel *kernel = ep__kernel_find(node->op_type);
     if (kernel && (kernel->flags & EP__SHAPE_ONLY)) {
         const ep_tensor *input = ep_node_input(network, node, 0);

@@ -1,26 +1,65 @@
-/* One network being executed. */
-#include <assert.h>
+/* A network made ready to be executed. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/session.h"
 
 /* ---- making -------------------------------------------------------------------------------- */
 
-static bool is_known(const ep_tensor *tensor)
+bool ep__outputs_known(const ep_network *network, const ep_node *node)
 {
-    uint64_t elements;
-    return tensor->has_shape && ep_shape_elements(&tensor->shape, &elements, NULL) == EP_OK;
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] == EP_NO_INDEX) continue;
+        const ep_tensor *tensor = &network->tensors[node->outputs[i]];
+        uint64_t elements;
+        if (!tensor->has_shape || ep_dtype_bits(tensor->dtype) == 0) return false;
+        if (ep_shape_elements(&tensor->shape, &elements, NULL) != EP_OK) return false;
+    }
+    return true;
 }
 
-static ep_status find_kernels(ep__frame *frame, ep_error *err)
+static ep_status make_body(ep__frame *frame, const ep_node *node, const char *attribute,
+                           ep__step *step, ep_error *err)
+{
+    const ep_attr *attr = ep_attr_find(node, attribute);
+    EP_FAIL_IF(!attr || attr->type != EP_ATTR_GRAPH, err, EP_BAD_MODEL,
+               "node '%s' (%s): attribute '%s' is missing", node->name, node->op_type, attribute);
+    EP_FAIL_IF(!attr->graph, err, EP_UNSUPPORTED, "node '%s' (%s): %s", node->name, node->op_type,
+               attr->string ? attr->string : "its body is empty");
+    return ep__frame_init(&step->bodies[step->n_bodies++], attr->graph, true, frame->context, err);
+}
+
+/* Makes the frames of the bodies of a node that is an If, Loop or Scan. */
+static ep_status make_control(ep__frame *frame, const ep_node *node, ep__step *step, ep_error *err)
+{
+    static const struct {
+        const char *op;
+        ep__control run;
+        const char *bodies[2];
+    } rows[] = {{"If", ep__run_if, {"then_branch", "else_branch"}},
+                {"Loop", ep__run_loop, {"body", NULL}},
+                {"Scan", ep__run_scan, {"body", NULL}}};
+    for (size_t r = 0; node->op && r < sizeof rows / sizeof *rows; r++) {
+        if (strcmp(node->op_type, rows[r].op) != 0) continue;
+        step->control = rows[r].run;
+        step->bodies = calloc(2, sizeof *step->bodies);
+        if (!step->bodies) return ep_fail_memory(err);
+        for (int i = 0; i < 2 && rows[r].bodies[i]; i++) {
+            EP_TRY(make_body(frame, node, rows[r].bodies[i], step, err));
+        }
+    }
+    return EP_OK;
+}
+
+static ep_status make_steps(ep__frame *frame, ep_error *err)
 {
     const ep_network *network = frame->network;
     for (uint32_t i = 0; i < network->n_nodes; i++) {
         const ep_node *node = &network->nodes[i];
-        frame->steps[i].kernel = node->op ? ep__kernel_find(node->op_type) : NULL;
-        EP_FAIL_IF(!frame->steps[i].kernel, err, EP_UNSUPPORTED,
+        ep__step *step = &frame->steps[i];
+        step->kernel = node->op ? ep__kernel_find(node->op_type) : NULL;
+        if (!step->kernel) EP_TRY(make_control(frame, node, step, err));
+        EP_FAIL_IF(!step->kernel && !step->control, err, EP_UNSUPPORTED,
                    "node '%s': no kernel for operator %s%s%s", node->name, node->domain,
                    node->domain[0] ? "." : "", node->op_type);
     }
@@ -42,7 +81,7 @@ static void find_last_readers(ep__frame *frame)
 {
     const ep_network *network = frame->network;
     memset(frame->last_reader, 0xff, network->n_tensors * sizeof *frame->last_reader);
-    if (frame->context->keep_all) return;
+    if (frame->context->keep_all && !frame->is_body) return;
     for (uint32_t i = 0; i < network->n_nodes; i++) {
         const ep_node *node = &network->nodes[i];
         for (uint32_t k = 0; k < node->n_outputs; k++) {
@@ -59,29 +98,51 @@ static void find_last_readers(ep__frame *frame)
     }
 }
 
-ep_status ep__frame_init(ep__frame *frame, const ep_network *network, ep__context *context,
-                         ep_error *err)
+static ep_status allocate(ep__frame *frame, ep_error *err)
 {
+    const ep_network *network = frame->network;
     const size_t tensors = (size_t)network->n_tensors + 1; /* calloc(0) may give NULL */
     const size_t nodes = (size_t)network->n_nodes + 1;
-    *frame = (ep__frame){.context = context, .network = network, .shapes = *network};
     frame->shapes.tensors = malloc(tensors * sizeof *frame->shapes.tensors);
     frame->cells = calloc(tensors, sizeof *frame->cells);
+    frame->lasting = calloc(tensors, sizeof *frame->lasting);
+    frame->kept = calloc(tensors, sizeof *frame->kept);
     frame->last_reader = malloc(tensors * sizeof *frame->last_reader);
     frame->steps = calloc(nodes, sizeof *frame->steps);
     frame->node_ns = calloc(nodes, sizeof *frame->node_ns);
     frame->operands = calloc((size_t)most_operands(network) + 1, sizeof *frame->operands);
-    if (!frame->shapes.tensors || !frame->cells || !frame->last_reader || !frame->steps ||
-        !frame->node_ns || !frame->operands) {
-        return ep_fail_memory(err);
-    }
+    frame->place = calloc(tensors, sizeof *frame->place);
+    const bool complete = frame->shapes.tensors && frame->cells && frame->lasting && frame->kept &&
+                          frame->last_reader && frame->steps && frame->node_ns && frame->operands &&
+                          frame->place;
+    if (!complete) return ep_fail_memory(err);
     if (network->n_tensors) {
         memcpy(frame->shapes.tensors, network->tensors,
                network->n_tensors * sizeof *network->tensors);
     }
+    return EP_OK;
+}
+
+ep_status ep__frame_init(ep__frame *frame, const ep_network *network, bool is_body,
+                         ep__context *context, ep_error *err)
+{
+    *frame =
+        (ep__frame){.context = context, .network = network, .is_body = is_body, .shapes = *network};
+    frame->shapes.tensors = NULL;
+    EP_TRY(allocate(frame, err));
     find_last_readers(frame);
-    EP_TRY(find_kernels(frame, err));
+    EP_TRY(make_steps(frame, err));
     return ep__load_constants(frame, err);
+}
+
+static void free_steps(ep__frame *frame)
+{
+    for (uint32_t i = 0; frame->steps && i < frame->network->n_nodes; i++) {
+        ep__step *step = &frame->steps[i];
+        for (uint32_t k = 0; k < step->n_bodies; k++) ep__frame_free(&step->bodies[k]);
+        free(step->bodies);
+    }
+    free(frame->steps);
 }
 
 void ep__frame_free(ep__frame *frame)
@@ -89,193 +150,15 @@ void ep__frame_free(ep__frame *frame)
     for (uint32_t i = 0; frame->cells && i < frame->network->n_tensors; i++) {
         ep__cell_clear(&frame->cells[i]);
     }
+    ep__cell_clear(&frame->places);
+    free_steps(frame);
     free(frame->shapes.tensors);
     free(frame->cells);
+    free(frame->lasting);
+    free(frame->kept);
     free(frame->last_reader);
-    free(frame->steps);
     free(frame->node_ns);
     free(frame->operands);
+    free(frame->place);
     *frame = (ep__frame){0};
-}
-
-/* ---- shapes while running ------------------------------------------------------------------ */
-
-/* Sets the shapes of the node's outputs in `frame->shapes`. All its inputs are at hand, and so are
- * their values to the shape function. */
-static ep_status infer(ep__frame *frame, const ep_node *node, ep_error *err)
-{
-    ep_network *network = &frame->shapes;
-    for (uint32_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] == EP_NO_INDEX) continue;
-        const ep_array *array = &frame->cells[node->inputs[i]].array;
-        ep_tensor *tensor = &network->tensors[node->inputs[i]];
-        tensor->dtype = array->dtype;
-        tensor->has_shape = true;
-        tensor->shape = array->shape;
-        tensor->constness = EP_CONST_DATA;
-        tensor->varint = false;
-        tensor->data = array->data;
-        tensor->data_bytes = ep_dtype_bytes(array->dtype, array->n);
-    }
-    for (uint32_t i = 0; i < node->n_outputs; i++) {
-        ep_tensor *tensor = ep_node_output(network, node, i);
-        if (!tensor) continue;
-        tensor->has_shape = false; /* what a file states counts for nothing here */
-        tensor->constness = EP_VARIABLE;
-    }
-    return ep_infer_shapes(network, node, err);
-}
-
-static bool all_known(const ep_network *network, const ep_node *node)
-{
-    for (uint32_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] == EP_NO_INDEX) continue;
-        if (!is_known(&network->tensors[node->outputs[i]])) return false;
-    }
-    return true;
-}
-
-/* Where the types and shapes of the node's outputs stand. */
-static ep_status describe(ep__frame *frame, const ep_node *node, const ep_network **out,
-                          ep_error *err)
-{
-    *out = frame->network;
-    if (all_known(frame->network, node)) return EP_OK;
-    *out = &frame->shapes;
-    return infer(frame, node, err);
-}
-
-/* ---- running ------------------------------------------------------------------------------- */
-
-static ep_status run_view(ep__frame *frame, const ep_node *node, ep_error *err)
-{
-    const ep_network *described;
-    EP_TRY(describe(frame, node, &described, err));
-    const ep_tensor *shown = ep_node_output((ep_network *)(uintptr_t)described, node, 0);
-    EP_FAIL_IF(!ep_node_input(frame->network, node, 0), err, EP_BAD_MODEL, "input 0 is missing");
-    if (!shown) return EP_OK;
-    ep__cell cell = ep__cell_share(&frame->cells[node->inputs[0]]);
-    const uint64_t elements = ep_tensor_elements(shown);
-    if (elements != cell.array.n) {
-        ep__cell_clear(&cell);
-        return ep_fail(err, EP_BAD_SHAPE, "shows %llu elements as %llu",
-                       (unsigned long long)cell.array.n, (unsigned long long)elements);
-    }
-    cell.array.shape = shown->shape;
-    frame->cells[node->outputs[0]] = cell;
-    return EP_OK;
-}
-
-static ep_status make_outputs(ep__frame *frame, const ep_node *node, ep_array *outputs,
-                              ep_error *err)
-{
-    const ep_network *described;
-    EP_TRY(describe(frame, node, &described, err));
-    for (uint32_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] == EP_NO_INDEX) continue;
-        const ep_tensor *tensor = &described->tensors[node->outputs[i]];
-        ep__cell *cell = &frame->cells[node->outputs[i]];
-        EP_TRY(ep__cell_new(&frame->context->memory, tensor->dtype, &tensor->shape, cell, err));
-        outputs[i] = cell->array;
-    }
-    return EP_OK;
-}
-
-/* Repeats element 0. */
-static void spread(const ep_array *array)
-{
-    const size_t size = ep_dtype_bits(array->dtype) / 8;
-    char *data = array->data;
-    for (uint64_t i = 1; i < array->n; i++) memcpy(data + i * size, data, size);
-}
-
-/* Takes over what a kernel made in the scratch arena. */
-static ep_status adopt_outputs(ep__frame *frame, const ep_node *node, const ep_array *outputs,
-                               ep_error *err)
-{
-    for (uint32_t i = 0; i < node->n_outputs; i++) {
-        const ep_array *from = &outputs[i];
-        if (node->outputs[i] == EP_NO_INDEX || from->dtype == EP_DTYPE_UNDEFINED) continue;
-        ep__cell *cell = &frame->cells[node->outputs[i]];
-        EP_TRY(ep__cell_new(&frame->context->memory, from->dtype, &from->shape, cell, err));
-        const uint64_t bytes = ep_dtype_bytes(from->dtype, from->n);
-        if (bytes > 0) memcpy(cell->array.data, from->data, (size_t)bytes);
-    }
-    return EP_OK;
-}
-
-static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__kernel *kernel,
-                            ep_error *err)
-{
-    ep_array *inputs = frame->operands, *outputs = inputs + node->n_inputs;
-    ep__call call = {.network = frame->network,
-                     .node = node,
-                     .n_inputs = node->n_inputs,
-                     .n_outputs = node->n_outputs,
-                     .inputs = inputs,
-                     .outputs = outputs,
-                     .scratch = frame->context->scratch,
-                     .threads = frame->context->threads};
-    const bool own_shape = (kernel->flags & EP__OWN_SHAPE) != 0;
-    memset(inputs, 0, ((size_t)node->n_inputs + node->n_outputs) * sizeof *inputs);
-    for (uint32_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != EP_NO_INDEX) inputs[i] = frame->cells[node->inputs[i]].array;
-    }
-    if (!own_shape) EP_TRY(make_outputs(frame, node, outputs, err));
-    EP_TRY(ep__kernel_run(kernel, &call, err));
-    if (kernel->flags & EP__ONE_VALUE) spread(&outputs[0]);
-    return own_shape ? adopt_outputs(frame, node, outputs, err) : EP_OK;
-}
-
-static void clear_read(ep__frame *frame, uint32_t index)
-{
-    const ep_node *node = &frame->network->nodes[index];
-    for (uint32_t i = 0; i < node->n_inputs; i++) {
-        const uint32_t t = node->inputs[i];
-        if (t != EP_NO_INDEX && frame->last_reader[t] == index) ep__cell_clear(&frame->cells[t]);
-    }
-    for (uint32_t i = 0; i < node->n_outputs; i++) {
-        const uint32_t t = node->outputs[i];
-        if (t != EP_NO_INDEX && frame->last_reader[t] == index) ep__cell_clear(&frame->cells[t]);
-    }
-}
-
-static double now_ns(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
-{
-    const ep_node *node = &frame->network->nodes[index];
-    const ep__kernel *kernel = frame->steps[index].kernel;
-    const double begin = now_ns();
-    const ep_status status = kernel->flags & EP__VIEW ? run_view(frame, node, err)
-                                                      : run_kernel(frame, node, kernel, err);
-    if (status != EP_OK) {
-        return ep_fail_context(err, "node '%s' (%s): ", node->name, node->op_type);
-    }
-    clear_read(frame, index);
-    frame->node_ns[index] = now_ns() - begin;
-    return EP_OK;
-}
-
-ep_status ep__frame_run(ep__frame *frame, ep_error *err)
-{
-    for (uint32_t i = 0; i < frame->network->n_nodes; i++) {
-        ep_arena_free(frame->context->scratch);
-        frame->context->scratch = ep_arena_new();
-        if (!frame->context->scratch) return ep_fail_memory(err);
-        EP_TRY(run_node(frame, i, err));
-    }
-    return EP_OK;
-}
-
-void ep__frame_clear(ep__frame *frame)
-{
-    for (uint32_t i = 0; i < frame->network->n_tensors; i++) {
-        if (!ep_tensor_is_const(&frame->network->tensors[i])) ep__cell_clear(&frame->cells[i]);
-    }
 }

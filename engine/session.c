@@ -19,10 +19,12 @@ static ep_status start(ep_session *session, const ep_network *network,
         .memory = {.limit = options->max_memory ? options->max_memory : UINT64_MAX},
         .copies = {.limit = UINT64_MAX},
         .scratch = ep_arena_new(),
+        .max_work = options->max_work ? options->max_work : UINT64_MAX,
         .keep_all = options->keep_all,
     };
     if (!session->context.scratch) return ep_fail_memory(err);
-    return ep__frame_init(&session->frame, network, &session->context, err);
+    EP_TRY(ep__frame_init(&session->frame, network, false, &session->context, err));
+    return ep__frame_prepare(&session->frame, err);
 }
 
 ep_status ep_session_new(const ep_network *network, const ep_session_options *options,
@@ -54,6 +56,8 @@ static ep_status set_inputs(ep__frame *frame, const ep_array *inputs, ep_error *
     for (uint32_t i = 0; i < network->n_inputs; i++) {
         const ep_tensor *tensor = &network->tensors[network->inputs[i]];
         char given[EP_SHAPE_TEXT], due[EP_SHAPE_TEXT];
+        EP_FAIL_IF(ep_dtype_bits(tensor->dtype) == 0, err, EP_UNSUPPORTED, "input '%s' is of %s",
+                   tensor->name, ep_dtype_name(tensor->dtype));
         const bool fits = inputs[i].dtype == tensor->dtype &&
                           ep_shape_equal(&inputs[i].shape, &tensor->shape) &&
                           inputs[i].n == ep_tensor_elements(tensor);
@@ -61,7 +65,11 @@ static ep_status set_inputs(ep__frame *frame, const ep_array *inputs, ep_error *
                    tensor->name, ep_shape_text(&inputs[i].shape, given),
                    ep_dtype_name(inputs[i].dtype), ep_shape_text(&tensor->shape, due),
                    ep_dtype_name(tensor->dtype));
-        frame->cells[network->inputs[i]].array = inputs[i];
+        ep__cell *cell = &frame->cells[network->inputs[i]];
+        cell->array = inputs[i];
+        if (frame->kept[network->inputs[i]]) {
+            EP_TRY(ep__cell_own(&frame->context->memory, cell, err));
+        }
     }
     return EP_OK;
 }
@@ -69,6 +77,7 @@ static ep_status set_inputs(ep__frame *frame, const ep_array *inputs, ep_error *
 ep_status ep_session_run(ep_session *session, const ep_array *inputs, ep_error *err)
 {
     ep__frame_clear(&session->frame);
+    session->context.work = 0;
     EP_TRY(set_inputs(&session->frame, inputs, err));
     return ep__frame_run(&session->frame, err);
 }

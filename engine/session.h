@@ -45,6 +45,9 @@ ep_status ep__cell_new(ep__memory *memory, ep_dtype dtype, const ep_shape *shape
 ep__cell ep__cell_share(const ep__cell *cell);
 void ep__cell_clear(ep__cell *cell);
 
+/* Makes sure that the bytes are the cell's own. */
+ep_status ep__cell_own(ep__memory *memory, ep__cell *cell, ep_error *err);
+
 /* ---- frames -------------------------------------------------------------------------------- */
 
 /* What the frames of a session share. */
@@ -53,36 +56,86 @@ typedef struct ep__context {
     ep__memory memory; /* values */
     ep__memory copies; /* constants that cannot be read where the file has them */
     ep_arena *scratch; /* of the kernel that runs */
+    uint64_t max_work, work;
     bool keep_all;
 } ep__context;
 
+typedef struct ep__frame ep__frame;
+
+typedef ep_status (*ep__control)(ep__frame *frame, const ep_node *node, ep__frame *bodies,
+                                 ep_error *err);
+
 typedef struct ep__step {
-    const ep__kernel *kernel;
+    const ep__kernel *kernel; /* NULL: `control` */
+    ep__control control;      /* runs an If, Loop or Scan */
+    ep__frame *bodies;
+    uint32_t n_bodies;
     bool once; /* depends on constants alone: run when the frame is made */
 } ep__step;
 
-typedef struct ep__frame {
+struct ep__frame {
     ep__context *context;
     const ep_network *network;
+    bool is_body;
     ep_network shapes;     /* the network with tensors of its own, in which shapes are inferred */
     ep__cell *cells;       /* per tensor */
+    bool *lasting;         /* per tensor: its cell stays from run to run */
+    bool *kept;            /* per tensor: an input whose bytes are seen after the run */
     uint32_t *last_reader; /* per tensor: the node after which its cell is cleared; EP_NO_INDEX:
                               none */
     ep__step *steps;       /* per node */
     double *node_ns;       /* per node */
     ep_array *operands;    /* inputs, then outputs, of the node that runs */
-} ep__frame;
+    ep__cell places;       /* the planned memory */
+    void **place;          /* per tensor: where in it; NULL: a block of its own */
+};
 
 /* Free with ep__frame_free, also after errors. */
-ep_status ep__frame_init(ep__frame *frame, const ep_network *network, ep__context *context,
-                         ep_error *err);
+ep_status ep__frame_init(ep__frame *frame, const ep_network *network, bool is_body,
+                         ep__context *context, ep_error *err);
 void ep__frame_free(ep__frame *frame);
 
-/* Runs the nodes. The cells of the network's inputs are set; those of its outputs hold the results
- * until ep__frame_clear. */
+/* For the session's own network: runs what depends on constants alone, marks the inputs to be kept,
+ * plans the memory. */
+ep_status ep__frame_prepare(ep__frame *frame, ep_error *err);
+
+/* Runs the nodes that depend on constants alone; their results last. */
+ep_status ep__frame_run_once(ep__frame *frame, ep_error *err);
+/* Runs the other nodes. The cells of the network's inputs are set; those of its outputs hold the
+ * results until ep__frame_clear. */
 ep_status ep__frame_run(ep__frame *frame, ep_error *err);
-/* Clears what the run computed. */
+/* Clears what the run was given and computed. */
 void ep__frame_clear(ep__frame *frame);
+
+/* Counts elements that were computed; EP_INFEASIBLE beyond the limit. */
+ep_status ep__spend_work(ep__context *context, uint64_t elements, ep_error *err);
+
+/* ---- memory plan --------------------------------------------------------------------------- */
+
+/* True when the types and shapes of all outputs of the node stand in the network. */
+bool ep__outputs_known(const ep_network *network, const ep_node *node);
+
+/* Gives places to the tensors of known shape. `root`: per tensor, whose bytes it shows.
+ * EP_NO_MEMORY names the node at which the limit is passed. */
+ep_status ep__plan_memory(ep__frame *frame, const uint32_t *root, ep_error *err);
+
+/* ---- control flow -------------------------------------------------------------------------- */
+
+ep_status ep__run_if(ep__frame *frame, const ep_node *node, ep__frame *bodies, ep_error *err);
+ep_status ep__run_loop(ep__frame *frame, const ep_node *node, ep__frame *bodies, ep_error *err);
+ep_status ep__run_scan(ep__frame *frame, const ep_node *node, ep__frame *bodies, ep_error *err);
+
+/* Shows a body what it captures from the frame around it, which runs `node`. */
+void ep__bind_captures(ep__frame *body, const ep__frame *outer, const ep_node *node);
+
+/* Arrays of one type and shape, one after the other. */
+typedef struct ep__stack {
+    ep__cell cell; /* rank 1 higher; its first dimension is room for so many */
+    ep_shape row;
+    uint64_t row_bytes, count;
+} ep__stack;
+
+ep_status ep__stack_push(ep__stack *stack, ep__memory *memory, const ep_array *row, ep_error *err);
 
 /* ---- constants ----------------------------------------------------------------------------- */
 

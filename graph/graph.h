@@ -144,7 +144,8 @@ typedef enum ep_attr_type {
     EP_ATTR_INT,
     EP_ATTR_STRING,
     EP_ATTR_TENSOR, /* `tensor`: a constant tensor of the network */
-    EP_ATTR_GRAPH,  /* `graph`: the body of an If, Loop or Scan */
+    EP_ATTR_GRAPH,  /* `graph`: the body of an If, Loop or Scan; NULL when it is none that can be
+                       executed, then `string` says why */
     EP_ATTR_FLOATS,
     EP_ATTR_INTS,
     EP_ATTR_STRINGS,

@@ -7,6 +7,7 @@
  *   onnx_attr      AttributeProto -> attribute
  *   onnx_function  calls of local functions -> the nodes of their bodies
  *   onnx_capture   what subgraphs read from outside
+ *   onnx_body      subgraphs -> networks
  *   onnx_data      TensorProto -> constant
  *   onnx_external  data in other files
  *   onnx_sort      topological order
@@ -53,11 +54,33 @@ enum {
 /* A tensor while the network grows. */
 typedef struct ep__slot {
     ep_tensor tensor;
-    bool defined;         /* an input, a constant, or made by a node seen so far */
+    bool defined;         /* an input, a constant, a capture, or made by a node seen so far */
     uint32_t captured_by; /* last node whose subgraphs capture it, counted from 1 */
+    uint32_t captured_at; /* which of that node's inputs it is */
 } ep__slot;
 
+/* A network while it grows: of the file, or of the body of an If, Loop or Scan. */
+typedef struct ep__graph {
+    int level; /* 0: of the file; 1: the body of one of its nodes; ... */
+    ep__slot *slots;
+    uint32_t n_slots, slots_capacity;
+    ep_node *nodes;
+    uint32_t n_nodes, nodes_capacity;
+    uint32_t *list; /* the inputs of the node that is being made */
+    uint32_t n_list, list_capacity;
+    ep_names *tensor_names, *node_names; /* of the network; value: see ep__unique_name */
+} ep__graph;
+
 typedef struct ep__scope ep__scope;
+
+/* What a body may capture, and what it does. */
+typedef struct ep__body {
+    const ep__scope *outer; /* where the node that has it is */
+    const ep__graph *graph; /* of `outer` */
+    uint32_t node;          /* that node in `graph`, counted from 1 */
+    ep_capture *captures;
+    uint32_t n_captures, capacity;
+} ep__body;
 
 /* What an attribute of a local function stands for in one call. */
 typedef struct ep__binding {
@@ -65,12 +88,14 @@ typedef struct ep__binding {
     const ep__scope *scope; /* where the names in a subgraph `value` belong */
 } ep__binding;
 
-/* What names mean: in the graph of the file, or in one call of a local function. */
+/* What names mean: in the graph of the file, in a body, or in one call of a local function. */
 struct ep__scope {
+    int level;              /* of the graph that `tensors` are in */
+    ep__body *body;         /* NULL when there is nothing around to capture */
     const char *prefix;     /* "", or "CALL/" */
     ep_names *tensors;      /* name in the file -> slot, or EP__ABSENT */
     const ep_names *opsets; /* domain -> version */
-    ep_names *attributes;   /* name -> binding; NULL in the graph of the file */
+    ep_names *attributes;   /* name -> binding; NULL outside functions */
     ep__binding *bindings;
 };
 
@@ -92,14 +117,8 @@ typedef struct ep__importer {
     bool mapped;        /* `model` is a mapping, of which pages may be forgotten */
     ep_error *err;
 
-    ep__slot *slots;
-    uint32_t n_slots, slots_capacity;
-    ep_node *nodes;
-    uint32_t n_nodes, nodes_capacity;
-    uint32_t *list; /* the inputs of the node that is being made */
-    uint32_t n_list, list_capacity;
-    ep_names *tensor_names, *node_names; /* of the network; value: see ep__unique_name */
-    ep_names *opsets;                    /* of the file */
+    ep__graph graph;  /* that is being made */
+    ep_names *opsets; /* of the file */
 
     ep__function *functions;
     uint32_t n_functions;
@@ -133,6 +152,14 @@ static inline void ep__forget_model(const ep__importer *im)
 
 /* Fills `network` (zeroed but for its arena and path; maps are left to the caller). */
 ep_status ep__onnx_import(ep__importer *im, const EpOnnx__ModelProto *model, ep_network *network);
+
+/* The same for one graph: `im->graph` is new and `scope` empty. */
+ep_status ep__import_graph(ep__importer *im, ep__scope *scope, const EpOnnx__GraphProto *graph,
+                           ep_network *network);
+
+/* Makes `graph` empty. Free with ep__graph_free, also after errors. */
+ep_status ep__graph_init(ep__graph *graph, int level, ep_error *err);
+void ep__graph_free(ep__graph *graph);
 
 /* ---- onnx_scope ---------------------------------------------------------------------------- */
 
@@ -195,7 +222,7 @@ ep__binding ep__resolve(const ep__scope *scope, const EpOnnx__AttributeProto *at
 /* AttributeProto.type, deduced where an old file lacks it; 0 when there is no value. */
 int ep__attr_type(const EpOnnx__AttributeProto *attribute);
 
-/* Sets `node->attrs`; `node->name` is there already. */
+/* Sets `node->attrs`; `node->name` is there already. Bodies are left to ep__import_bodies. */
 ep_status ep__import_attributes(ep__importer *im, const ep__scope *scope,
                                 const EpOnnx__NodeProto *proto, ep_node *node);
 
@@ -214,6 +241,13 @@ ep_status ep__call_function(ep__importer *im, const ep__scope *scope, const EpOn
 
 /* Appends to `im->list` what `graph`, a subgraph of the node made next, reads from `scope`. */
 ep_status ep__capture(ep__importer *im, const ep__scope *scope, const EpOnnx__GraphProto *graph);
+
+/* ---- onnx_body ----------------------------------------------------------------------------- */
+
+/* Imports the bodies of the node made next, whose captures have been listed, into its attributes.
+ * A body that is none we can execute stays NULL: whoever plans does not need it. */
+ep_status ep__import_bodies(ep__importer *im, const ep__scope *scope,
+                            const EpOnnx__NodeProto *proto, const ep_node *node);
 
 /* ---- onnx_data, onnx_external -------------------------------------------------------------- */
 
