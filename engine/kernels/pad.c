@@ -108,8 +108,8 @@ static ep_status pad_by_tables(const ep__call *call, pad_mode mode, const int64_
 }
 
 /* Copies what input and output have in common, the rest of which is `fill`. */
-static void place(const ep_array *in, ep_array *out, const int64_t pads[EP_MAX_RANK], size_t size,
-                  const unsigned char fill[16])
+static void place(uint32_t threads, const ep_array *in, ep_array *out,
+                  const int64_t pads[EP_MAX_RANK], size_t size, const unsigned char fill[16])
 {
     ep__walk walk = {.rank = out->shape.rank, .arrays = 2};
     ep__strides(&out->shape, walk.strides[0]);
@@ -124,7 +124,7 @@ static void place(const ep_array *in, ep_array *out, const int64_t pads[EP_MAX_R
     }
     char *bytes = out->data;
     for (uint64_t i = 0; i < out->n; i++) memcpy(bytes + i * size, fill, size);
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(threads, &walk, size, out->data, in->data);
 }
 
 ep_status ep__kernel_Pad(ep__call *call, ep_error *err)
@@ -139,7 +139,7 @@ ep_status ep__kernel_Pad(ep__call *call, ep_error *err)
     EP_TRY(read_pads(call, pads, err));
     if (mode != CONSTANT) return pad_by_tables(call, mode, pads, size, err);
     EP_TRY(read_fill(call, size, fill, err));
-    place(in, ep__out(call, 0), pads, size, fill);
+    place(call->threads, in, ep__out(call, 0), pads, size, fill);
     return EP_OK;
 }
 
@@ -158,7 +158,7 @@ ep_status ep__kernel_CenterCropPad(ep__call *call, ep_error *err)
     for (int i = 0; i < in->shape.rank; i++) {
         pads[i] = (out->shape.dims[i] - in->shape.dims[i]) / 2;
     }
-    place(in, out, pads, size, zeros);
+    place(call->threads, in, out, pads, size, zeros);
     return EP_OK;
 }
 
