@@ -50,7 +50,7 @@ enum {
 
 typedef struct ep__kernel {
     const char *op;
-    uint32_t min_inputs; /* that must not be left out; output 0 always exists */
+    uint32_t min_inputs; /* that must not be left out; of several outputs any may be */
     unsigned flags;
     ep__kernel_function run; /* NULL for views */
 } ep__kernel;
