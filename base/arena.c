@@ -81,14 +81,18 @@ static void *take_aligned(ep_arena *arena, size_t size)
     return c->bytes;
 }
 
-void *ep_arena_take(ep_arena *arena, uint64_t count, size_t size)
+void *ep_arena_take_raw(ep_arena *arena, uint64_t count, size_t size)
 {
     assert(arena && size > 0);
     uint64_t bytes;
     if (ep_mul_overflows(count, size, &bytes) || bytes > SIZE_MAX / 2) return NULL;
-    const size_t rounded = (size_t)ep_round_up(bytes ? bytes : 1, sizeof(max_align_t));
-    void *p = take_aligned(arena, rounded);
-    return p ? memset(p, 0, rounded) : NULL;
+    return take_aligned(arena, (size_t)ep_round_up(bytes ? bytes : 1, sizeof(max_align_t)));
+}
+
+void *ep_arena_take(ep_arena *arena, uint64_t count, size_t size)
+{
+    void *p = ep_arena_take_raw(arena, count, size);
+    return p ? memset(p, 0, (size_t)count * size) : NULL;
 }
 
 void *ep_arena_copy(ep_arena *arena, const void *bytes, size_t size)

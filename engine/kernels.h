@@ -101,6 +101,10 @@ ep_status ep__int_values(const ep__call *call, const ep_array *array, const int6
 ep_status ep__ints_or_attr(const ep__call *call, uint32_t i, const char *attr,
                            const int64_t **values, uint32_t *count, ep_error *err);
 
+/* The one integer of input `i`, `otherwise` when it is left out. */
+ep_status ep__int_value(const ep__call *call, uint32_t i, int64_t otherwise, int64_t *out,
+                        ep_error *err);
+
 /* Element 0 of an array as double. */
 double ep__first(const ep_array *array);
 
@@ -110,6 +114,12 @@ ep_status ep__bad_out_shape(const ep_array *out, ep_error *err);
 
 /* Product of dims[begin .. end - 1]; the shape's elements are known to fit. */
 int64_t ep__product(const ep_shape *shape, int begin, int end);
+
+/* How many rows of `n` elements make a piece of ep_parallel that is worth a thread's while. */
+static inline uint64_t ep__rows_a_piece(int64_t n)
+{
+    return n > 0 && n < 16384 ? 16384 / (uint64_t)n : 1;
+}
 
 /* Row-major strides in elements. */
 void ep__strides(const ep_shape *shape, int64_t strides[EP_MAX_RANK]);
@@ -124,6 +134,9 @@ ep_dtype ep__wide(ep_dtype dtype);
  * integers truncated (4-bit ones rounded) and saturated, NaN to 0, integers to integers wrapped.
  * `saturate` is for 8-bit floats. Neither type may be UNDEFINED in ep__wide. */
 void ep__convert(ep_dtype to, void *out, ep_dtype from, const void *in, uint64_t n, bool saturate);
+/* The same on up to `threads` threads. */
+void ep__convert_pieces(uint32_t threads, ep_dtype to, void *out, ep_dtype from, const void *in,
+                        uint64_t n, bool saturate);
 
 /* The elements of `array` as ep__wide(array->dtype), in scratch or in place. */
 ep_status ep__widened(const ep__call *call, const ep_array *array, const void **out, ep_error *err);
@@ -161,6 +174,8 @@ typedef struct ep__walk {
     int64_t row;
     int64_t step[EP__WALK_ARRAYS];
     int64_t position[EP__WALK_RANK];
+    int64_t skipped; /* elements of its row that lie before the first */
+    uint64_t left;   /* elements after this row */
 } ep__walk;
 
 /* A walk over `shape` without arrays. */
@@ -172,8 +187,17 @@ bool ep__walk_add(ep__walk *walk, const ep_shape *shape);
 bool ep__walk_begin(ep__walk *walk);
 bool ep__walk_next(ep__walk *walk);
 
+/* Elements that a piece of a walk has, for work that is little more than reading and writing. */
+#define EP__PIECE ((uint64_t)1 << 15)
+
+/* Visits pieces of EP__PIECE elements on up to `threads` threads: `body` gets each as a walk that
+ * has begun, to be followed by do { } while (ep__walk_next(piece)). Array 0 must not repeat. */
+typedef void (*ep__walk_body)(ep__walk *piece, const void *context);
+void ep__walk_pieces(uint32_t threads, const ep__walk *walk, ep__walk_body body,
+                     const void *context);
+
 /* Copies along a walk: array 0 is written, array 1 read. `size` is 1, 2, 4, 8 or 16 bytes. */
-void ep__copy(ep__walk *walk, size_t size, void *out, const void *in);
+void ep__copy(uint32_t threads, const ep__walk *walk, size_t size, void *out, const void *in);
 
 /* ---- loops that several files use ---------------------------------------------------------- */
 
