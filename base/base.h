@@ -220,4 +220,15 @@ void ep_map_forget(const ep_map *map);
  * was there stays as it was. */
 ep_status ep_file_write(const char *path, const void *data, size_t size, ep_error *err);
 
+/* The same in pieces, for what is too large to be in memory at once. Opaque. */
+typedef struct ep_writer ep_writer;
+
+/* EP_BAD_FILE when the file system has not `size` bytes left, which is what will be written. */
+ep_status ep_writer_open(const char *path, uint64_t size, ep_writer **out, ep_error *err);
+ep_status ep_writer_write(ep_writer *writer, const void *data, size_t size, ep_error *err);
+/* Puts the file in its place. */
+ep_status ep_writer_commit(ep_writer *writer, ep_error *err);
+/* Removes what was written unless it was committed; accepts NULL. */
+void ep_writer_free(ep_writer *writer);
+
 #endif

@@ -32,12 +32,14 @@ static ep_status infer(ep__frame *frame, const ep_node *node, ep_error *err)
     return ep_infer_shapes(network, node, err);
 }
 
-/* Where the types and shapes of the node's outputs stand. A body's are never known: its inputs' are
- * not. */
-static ep_status describe(ep__frame *frame, const ep_node *node, const ep_network **out,
-                          ep_error *err)
+/* The network in which the types and shapes of the node's outputs stand, if they are needed. A
+ * body's are never known: its inputs' are not. */
+static ep_status describe(ep__frame *frame, uint32_t index, const ep_network **out, ep_error *err)
 {
+    const ep_node *node = &frame->network->nodes[index];
+    const ep__kernel *kernel = frame->steps[index].kernel;
     *out = frame->network;
+    if (!kernel || (kernel->flags & EP__OWN_SHAPE)) return EP_OK;
     if (!frame->is_body && ep__outputs_known(frame->network, node)) return EP_OK;
     *out = &frame->shapes;
     return infer(frame, node, err);
@@ -45,13 +47,12 @@ static ep_status describe(ep__frame *frame, const ep_node *node, const ep_networ
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static ep_status run_view(ep__frame *frame, const ep_node *node, ep_error *err)
+static ep_status run_view(ep__frame *frame, const ep_node *node, const ep_network *described,
+                          ep_error *err)
 {
-    const ep_network *described;
-    EP_TRY(describe(frame, node, &described, err));
-    const ep_tensor *shown = ep_node_output((ep_network *)(uintptr_t)described, node, 0);
     EP_FAIL_IF(!ep_node_input(frame->network, node, 0), err, EP_BAD_MODEL, "input 0 is missing");
-    if (!shown) return EP_OK;
+    if (node->n_outputs == 0 || node->outputs[0] == EP_NO_INDEX) return EP_OK;
+    const ep_tensor *shown = &described->tensors[node->outputs[0]];
     ep__cell cell = ep__cell_share(&frame->cells[node->inputs[0]]);
     const uint64_t elements = ep_tensor_elements(shown);
     if (elements != cell.array.n) {
@@ -64,11 +65,9 @@ static ep_status run_view(ep__frame *frame, const ep_node *node, ep_error *err)
     return EP_OK;
 }
 
-static ep_status make_outputs(ep__frame *frame, const ep_node *node, ep_array *outputs,
-                              ep_error *err)
+static ep_status make_outputs(ep__frame *frame, const ep_node *node, const ep_network *described,
+                              ep_array *outputs, ep_error *err)
 {
-    const ep_network *described;
-    EP_TRY(describe(frame, node, &described, err));
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == EP_NO_INDEX) continue;
         const uint32_t t = node->outputs[i];
@@ -128,7 +127,7 @@ static ep_status call_kernel(ep__context *context, const ep__kernel *kernel, ep_
 }
 
 static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__kernel *kernel,
-                            ep_error *err)
+                            const ep_network *described, ep_error *err)
 {
     ep__context *context = frame->context;
     ep_array *inputs = frame->operands, *outputs = inputs + node->n_inputs;
@@ -145,7 +144,7 @@ static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__ker
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         if (node->inputs[i] != EP_NO_INDEX) inputs[i] = frame->cells[node->inputs[i]].array;
     }
-    if (!own_shape) EP_TRY(make_outputs(frame, node, outputs, err));
+    if (!own_shape) EP_TRY(make_outputs(frame, node, described, outputs, err));
     const bool one_value = (kernel->flags & EP__ONE_VALUE) != 0;
     if (one_value && outputs[0].n == 0) return EP_OK; /* there is no room for the one */
     ep_status status = call_kernel(context, kernel, &call, err);
@@ -193,14 +192,14 @@ static double now_ns(void)
 }
 
 static ep_status run_step(ep__frame *frame, const ep_node *node, const ep__step *step,
-                          ep_error *err)
+                          const ep_network *described, ep_error *err)
 {
     if (step->control) {
         EP_TRY(step->control(frame, node, step->bodies, err));
     } else if (step->kernel->flags & EP__VIEW) {
-        return run_view(frame, node, err);
+        return run_view(frame, node, described, err);
     } else {
-        EP_TRY(run_kernel(frame, node, step->kernel, err));
+        EP_TRY(run_kernel(frame, node, step->kernel, described, err));
     }
     return spend(frame, node, err);
 }
@@ -209,7 +208,9 @@ static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
 {
     const ep_node *node = &frame->network->nodes[index];
     const double begin = now_ns();
-    if (run_step(frame, node, &frame->steps[index], err) != EP_OK) {
+    const ep_network *described;
+    EP_TRY(describe(frame, index, &described, err));
+    if (run_step(frame, node, &frame->steps[index], described, err) != EP_OK) {
         return ep_fail_context(err, "node '%s' (%s): ", node->name, node->op_type);
     }
     clear_read(frame, index, node->inputs, node->n_inputs);

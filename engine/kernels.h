@@ -130,6 +130,9 @@ ep_dtype ep__wide(ep_dtype dtype);
  * integers truncated (4-bit ones rounded) and saturated, NaN to 0, integers to integers wrapped.
  * `saturate` is for 8-bit floats. Neither type may be UNDEFINED in ep__wide. */
 void ep__convert(ep_dtype to, void *out, ep_dtype from, const void *in, uint64_t n, bool saturate);
+/* The same on up to `threads` threads. */
+void ep__convert_pieces(uint32_t threads, ep_dtype to, void *out, ep_dtype from, const void *in,
+                        uint64_t n, bool saturate);
 
 /* The elements of `array` as ep__wide(array->dtype), in scratch or in place. */
 ep_status ep__widened(const ep__call *call, const ep_array *array, const void **out, ep_error *err);
@@ -167,6 +170,8 @@ typedef struct ep__walk {
     int64_t row;
     int64_t step[EP__WALK_ARRAYS];
     int64_t position[EP__WALK_RANK];
+    int64_t skipped; /* elements of its row that lie before the first */
+    uint64_t left;   /* elements after this row */
 } ep__walk;
 
 /* A walk over `shape` without arrays. */
@@ -178,8 +183,17 @@ bool ep__walk_add(ep__walk *walk, const ep_shape *shape);
 bool ep__walk_begin(ep__walk *walk);
 bool ep__walk_next(ep__walk *walk);
 
+/* Elements that a piece of a walk has, for work that is little more than reading and writing. */
+#define EP__PIECE ((uint64_t)1 << 15)
+
+/* Visits pieces of EP__PIECE elements on up to `threads` threads: `body` gets each as a walk that
+ * has begun, to be followed by do { } while (ep__walk_next(piece)). Array 0 must not repeat. */
+typedef void (*ep__walk_body)(ep__walk *piece, const void *context);
+void ep__walk_pieces(uint32_t threads, const ep__walk *walk, ep__walk_body body,
+                     const void *context);
+
 /* Copies along a walk: array 0 is written, array 1 read. `size` is 1, 2, 4, 8 or 16 bytes. */
-void ep__copy(ep__walk *walk, size_t size, void *out, const void *in);
+void ep__copy(uint32_t threads, const ep__walk *walk, size_t size, void *out, const void *in);
 
 /* ---- loops that several files use ---------------------------------------------------------- */
 

@@ -221,6 +221,36 @@ ep_status ep_network_parse(const void *bytes, size_t size, const char *path, con
 /* Frees either form; accepts NULL. A static network must go before the one it was made from. */
 void ep_network_free(ep_network *network);
 
+/* ---- weights of a file --------------------------------------------------------------------- */
+
+/* A network of an ONNX file keeps its shapes, and thereby its plan, without its weights. A stripped
+ * weight NAME is a ConstantOfShape node `stripped:NAME` whose input is the initializer
+ * `NAME__dims`. */
+typedef struct ep_weights_summary {
+    uint64_t weights, elements; /* that were stripped or filled */
+    uint64_t model_bytes;
+    uint64_t data_bytes; /* of the external data beside the model; 0: there is none */
+} ep_weights_summary;
+
+/* Writes the model with values for its stripped weights, which depend on `seed` and on the name of
+ * each alone and let the activations of the network keep their size:
+ *   - the weight of a convolution, matrix product or recurrent layer is uniform, of mean 0 and such
+ *     variance that the output has about variance 1 where the network's inputs have it;
+ *   - other tables (embeddings, positions) are uniform with variance 1;
+ *   - vectors (biases, scales) lie around the value that they have in the file, at most by half of
+ *     it, and around 0 by 1/32, and have exactly that mean;
+ *   - the parameters of a BatchNormalization keep the value that they have.
+ * Bodies of If, Loop and Scan are filled, too; whatever else is in the file stays as it is, byte
+ * for byte. External data, and weights that make the file larger than 2 GiB, go to `out_path`.data.
+ * Both files are complete before they replace what was there. */
+ep_status ep_weights_fill(const char *path, uint64_t seed, const char *out_path,
+                          ep_weights_summary *summary, ep_error *err);
+
+/* The inverse: strips initializers of 256 floats or more (of 16 bits or more). Their elements all
+ * get the mean of a vector, or one over the fan-in of anything else. */
+ep_status ep_weights_strip(const char *path, const char *out_path, ep_weights_summary *summary,
+                           ep_error *err);
+
 /* ---- operators ----------------------------------------------------------------------------- */
 
 /* The class of work decides how a node becomes a layer; names are TensorRT's layer types where it

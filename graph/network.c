@@ -88,8 +88,7 @@ ep_status ep_network_parse(const void *bytes, size_t size, const char *path, con
     return parse((ep_map){.data = bytes, .size = size}, false, path, folder, out, err);
 }
 
-/* The folder of `path`, NULL when out of memory; the caller frees it. */
-static char *folder_of(const char *path)
+char *ep__folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     if (!slash) return strdup(".");
@@ -101,7 +100,7 @@ ep_status ep_network_load(const char *path, ep_network **out, ep_error *err)
     *out = NULL;
     ep_map model;
     EP_TRY(ep_map_open(path, &model, err));
-    char *folder = folder_of(path);
+    char *folder = ep__folder_of(path);
     const ep_status status =
         folder ? parse(model, true, path, folder, out, err) : ep_fail_memory(err);
     free(folder);

@@ -174,7 +174,7 @@ ep_status ep__read_tensor(ep__importer *im, const EpOnnx__TensorProto *proto, co
     EP_FAIL_IF(proto->segment, im->err, EP_UNSUPPORTED, "%s: tensor '%.200s' is cut into segments",
                im->path, name);
     const uint64_t needed = ep_dtype_bytes(tensor->dtype, elements);
-    if (proto->data_location == 1) {
+    if (proto->data_location == EP__ONNX_EXTERNAL) {
         const uint8_t *bytes;
         EP_TRY(ep__find_external(im, proto, name, needed, &bytes));
         return ep__set_data(im, tensor, bytes, needed);

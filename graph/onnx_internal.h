@@ -12,6 +12,8 @@
  *   onnx_external  data in other files
  *   onnx_sort      topological order
  *
+ * and, on top of them, onnx_rewrite.h: a file written anew.
+ *
  * The unpacked message lives in a scratch arena until the import ends; what the network keeps is
  * copied into its own arena. Every message begins with the path of the file; a name from the file
  * is cut to 200 bytes in it, so that the rest of the line survives.
@@ -35,6 +37,9 @@ enum {
     EP__ONNX_UINT64_DATA = 11,
     EP__ONNX_FIRST_PRIVATE = 10000,
 };
+
+/* TensorProto.data_location: its data is in another file */
+enum { EP__ONNX_EXTERNAL = 1 };
 
 /* AttributeProto.type */
 enum {
@@ -160,6 +165,11 @@ ep_status ep__import_graph(ep__importer *im, ep__scope *scope, const EpOnnx__Gra
 /* Makes `graph` empty. Free with ep__graph_free, also after errors. */
 ep_status ep__graph_init(ep__graph *graph, int level, ep_error *err);
 void ep__graph_free(ep__graph *graph);
+
+/* ---- network ------------------------------------------------------------------------------- */
+
+/* The folder of `path`, NULL when out of memory; the caller frees it. */
+char *ep__folder_of(const char *path);
 
 /* ---- onnx_scope ---------------------------------------------------------------------------- */
 

@@ -30,21 +30,21 @@ static bool is_half(ep_dtype dtype)
 }
 
 /* The same arrays, half-precision ones in `float` buffers. */
-static ep_status as_floats(const ep_array *arrays, uint32_t n, bool convert, ep_arena *arena,
+static ep_status as_floats(const ep__call *call, const ep_array *arrays, uint32_t n, bool convert,
                            ep_array **out, ep_error *err)
 {
-    *out = EP_NEW(arena, ep_array, n);
+    *out = EP_NEW(call->scratch, ep_array, n);
     if (!*out) return ep_fail_memory(err);
     for (uint32_t i = 0; i < n; i++) {
         ep_array *copy = &(*out)[i];
         *copy = arrays[i];
         if (!is_half(copy->dtype)) continue;
         copy->dtype = EP_DTYPE_FLOAT;
-        copy->data = EP_NEW(arena, float, copy->n);
+        copy->data = EP_NEW_RAW(call->scratch, float, copy->n);
         if (!copy->data) return ep_fail_memory(err);
         if (convert) {
-            ep__convert(EP_DTYPE_FLOAT, copy->data, arrays[i].dtype, arrays[i].data, copy->n,
-                        false);
+            ep__convert_pieces(call->threads, EP_DTYPE_FLOAT, copy->data, arrays[i].dtype,
+                               arrays[i].data, copy->n, false);
         }
     }
     return EP_OK;
@@ -54,15 +54,16 @@ static ep_status run_via_float(const ep__kernel *kernel, ep__call *call, ep_erro
 {
     ep__call inner = *call;
     ep_array *inputs, *outputs;
-    EP_TRY(as_floats(call->inputs, call->n_inputs, true, call->scratch, &inputs, err));
-    EP_TRY(as_floats(call->outputs, call->n_outputs, false, call->scratch, &outputs, err));
+    EP_TRY(as_floats(call, call->inputs, call->n_inputs, true, &inputs, err));
+    EP_TRY(as_floats(call, call->outputs, call->n_outputs, false, &outputs, err));
     inner.inputs = inputs;
     inner.outputs = outputs;
     EP_TRY(kernel->run(&inner, err));
     for (uint32_t i = 0; i < call->n_outputs; i++) {
         const ep_array *out = &call->outputs[i];
         if (is_half(out->dtype)) {
-            ep__convert(out->dtype, out->data, EP_DTYPE_FLOAT, outputs[i].data, out->n, false);
+            ep__convert_pieces(call->threads, out->dtype, out->data, EP_DTYPE_FLOAT,
+                               outputs[i].data, out->n, false);
         }
     }
     return EP_OK;

@@ -29,7 +29,7 @@ ep_status ep__kernel_Transpose(ep__call *call, ep_error *err)
         walk.strides[1][i] = strides[from];
     }
     walk.arrays = 2;
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
@@ -42,7 +42,7 @@ ep_status ep__kernel_Expand(ep__call *call, ep_error *err)
     ep__walk walk = ep__walk_over(&out->shape);
     (void)ep__walk_add(&walk, &out->shape);
     if (!ep__walk_add(&walk, &in->shape)) return ep__bad_out_shape(out, err);
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
@@ -67,7 +67,7 @@ ep_status ep__kernel_Tile(ep__call *call, ep_error *err)
         walk.strides[0][2 * i + 1] = to[i];
         walk.strides[1][2 * i + 1] = from[i];
     }
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
@@ -123,7 +123,7 @@ ep_status ep__kernel_Slice(ep__call *call, ep_error *err)
         walk.at[1] += begin[i] * walk.strides[1][i];
         walk.strides[1][i] *= step[i];
     }
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
@@ -208,7 +208,7 @@ static ep_status permute6(ep__call *call, const int64_t in[6], const int order[6
         walk.strides[1][i] = from[order[i]];
         to *= walk.dims[i];
     }
-    ep__copy(&walk, size, ep__out(call, 0)->data, ep__in(call, 0)->data);
+    ep__copy(call->threads, &walk, size, ep__out(call, 0)->data, ep__in(call, 0)->data);
     return EP_OK;
 }
 

@@ -152,7 +152,7 @@ static ep_status spread(const ep__call *call, uint32_t input, int axis, const vo
     void *all = ep_arena_take(call->scratch, n, size);
     if (!copy || !all) return ep_fail_memory(err);
     ep__convert(x->dtype, copy, given->dtype, given->data, given->n, false);
-    ep__copy(&walk, size, all, copy);
+    ep__copy(call->threads, &walk, size, all, copy);
     *out = all;
     return EP_OK;
 }

@@ -163,7 +163,7 @@ static void lstm_step(const ep__direction *d)
         }
         add_peephole(d, 1, output, c);
         activate(d, 0, hidden, output);
-        activate(d, 2, hidden, h);
+        d->f[2].run(hidden, h, d->f[2].alpha, d->f[2].beta); /* not clipped, as in ONNX Runtime */
         for (int64_t i = 0; i < hidden; i++) h[i] *= output[i];
     }
 }

@@ -21,6 +21,21 @@ WHERE(uint64_t)
 typedef void (*where_loop)(const ep__walk *w, const uint8_t *condition, const void *yes,
                            const void *no, void *out);
 
+typedef struct choice {
+    where_loop loop;
+    const ep_array *condition, *yes, *no;
+    ep_array *out;
+} choice;
+
+static void choose(ep__walk *piece, const void *context)
+{
+    const choice *c = context;
+    do {
+        const uint8_t *row = (const uint8_t *)c->condition->data + piece->at[1];
+        c->loop(piece, row, c->yes->data, c->no->data, c->out->data);
+    } while (ep__walk_next(piece));
+}
+
 ep_status ep__kernel_Where(ep__call *call, ep_error *err)
 {
     static const where_loop loops[9] = {
@@ -38,10 +53,9 @@ ep_status ep__kernel_Where(ep__call *call, ep_error *err)
         !ep__walk_add(&walk, &yes->shape) || !ep__walk_add(&walk, &no->shape)) {
         return ep__bad_out_shape(out, err);
     }
-    for (bool more = ep__walk_begin(&walk); more; more = ep__walk_next(&walk)) {
-        const uint8_t *row = (const uint8_t *)condition->data + walk.at[1];
-        loops[size](&walk, row, yes->data, no->data, out->data);
-    }
+    const choice c = {
+        .loop = loops[size], .condition = condition, .yes = yes, .no = no, .out = out};
+    ep__walk_pieces(call->threads, &walk, choose, &c);
     return EP_OK;
 }
 
@@ -54,7 +68,7 @@ static ep_status convert(ep__call *call, ep_error *err)
     if (ep__wide(in->dtype) == EP_DTYPE_UNDEFINED) return ep__bad_dtype(in, err);
     if (ep__wide(out->dtype) == EP_DTYPE_UNDEFINED) return ep__bad_dtype(out, err);
     const bool saturate = ep_attr_int(call->node, "saturate", 1) != 0;
-    ep__convert(out->dtype, out->data, in->dtype, in->data, in->n, saturate);
+    ep__convert_pieces(call->threads, out->dtype, out->data, in->dtype, in->data, in->n, saturate);
     return EP_OK;
 }
 

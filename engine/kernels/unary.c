@@ -20,6 +20,21 @@ typedef void (*unary_loop)(size_t n, const void *in, void *out, double alpha, do
         }                                                                                          \
     }
 
+typedef struct work {
+    unary_loop loop;
+    const char *in;
+    char *out;
+    size_t in_size, out_size; /* of an element */
+    double alpha, beta;
+} work;
+
+static void run_piece(uint64_t begin, uint64_t end, void *context)
+{
+    const work *w = context;
+    w->loop((size_t)(end - begin), w->in + begin * w->in_size, w->out + begin * w->out_size,
+            w->alpha, w->beta);
+}
+
 static ep_status run(ep__call *call, const unary_loop loops[EP__DTYPES], double alpha, double beta,
                      ep_error *err)
 {
@@ -27,7 +42,14 @@ static ep_status run(ep__call *call, const unary_loop loops[EP__DTYPES], double 
     ep_array *out = ep__out(call, 0);
     if (!loops[in->dtype]) return ep__bad_dtype(in, err);
     if (in->n != out->n) return ep__bad_out_shape(out, err);
-    loops[in->dtype](in->n, in->data, out->data, alpha, beta);
+    work w = {.loop = loops[in->dtype],
+              .in = in->data,
+              .out = out->data,
+              .in_size = ep_dtype_bits(in->dtype) / 8,
+              .out_size = ep_dtype_bits(out->dtype) / 8,
+              .alpha = alpha,
+              .beta = beta};
+    ep_parallel(call->threads, in->n, EP__PIECE, run_piece, &w);
     return EP_OK;
 }
 
@@ -198,10 +220,12 @@ ep_status ep__kernel_Shrink(ep__call *call, ep_error *err)
     {                                                                                              \
         const T *from = in;                                                                        \
         T *to = out;                                                                               \
+        const bool has_low = low, has_high = high;                                                 \
+        const T least = has_low ? *(const T *)low : 0, most = has_high ? *(const T *)high : 0;     \
         for (size_t i = 0; i < n; i++) {                                                           \
             T x = from[i];                                                                         \
-            if (low && x < *(const T *)low) x = *(const T *)low;                                   \
-            if (high && x > *(const T *)high) x = *(const T *)high;                                \
+            if (has_low && x < least) x = least;                                                   \
+            if (has_high && x > most) x = most;                                                    \
             to[i] = x;                                                                             \
         }                                                                                          \
     }
@@ -209,6 +233,20 @@ EP__FLOAT_TYPES(CLIP)
 EP__INT_TYPES(CLIP)
 
 typedef void (*clip_loop)(size_t n, const void *in, void *out, const void *low, const void *high);
+
+typedef struct clip {
+    clip_loop loop;
+    const ep_array *in, *out;
+    const void *low, *high;
+} clip;
+
+static void clip_piece(uint64_t begin, uint64_t end, void *context)
+{
+    const clip *c = context;
+    const size_t at = (size_t)begin * (ep_dtype_bits(c->in->dtype) / 8);
+    c->loop((size_t)(end - begin), (const char *)c->in->data + at, (char *)c->out->data + at,
+            c->low, c->high);
+}
 
 /* A bound as input (opset 11) or attribute (before); `*bound` stays NULL without either. */
 static ep_status clip_bound(const ep__call *call, uint32_t input, const char *name, float *storage,
@@ -234,11 +272,11 @@ ep_status ep__kernel_Clip(ep__call *call, ep_error *err)
     const ep_array *in = ep__in(call, 0);
     ep_array *out = ep__out(call, 0);
     float low_storage, high_storage;
-    const void *low, *high;
+    clip c = {.loop = loops[in->dtype], .in = in, .out = out};
     if (!loops[in->dtype]) return ep__bad_dtype(in, err);
     if (in->n != out->n) return ep__bad_out_shape(out, err);
-    EP_TRY(clip_bound(call, 1, "min", &low_storage, &low, err));
-    EP_TRY(clip_bound(call, 2, "max", &high_storage, &high, err));
-    loops[in->dtype](in->n, in->data, out->data, low, high);
+    EP_TRY(clip_bound(call, 1, "min", &low_storage, &c.low, err));
+    EP_TRY(clip_bound(call, 2, "max", &high_storage, &c.high, err));
+    ep_parallel(call->threads, in->n, EP__PIECE, clip_piece, &c);
     return EP_OK;
 }
