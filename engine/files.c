@@ -60,7 +60,6 @@ static void append_varint(ep_text *out, uint64_t value)
     } while (value);
 }
 
-/* All that comes before the elements. */
 static void append_tensor(const ep_array *array, const char *name, ep_text *out)
 {
     for (int i = 0; i < array->shape.rank; i++) {
@@ -83,24 +82,43 @@ bool ep_array_fits_npy(const ep_array *array)
     return ep__npy_has(array->dtype);
 }
 
-ep_status ep_array_write(const char *path, const char *name, const ep_array *array, ep_error *err)
+/* All that comes before the elements. */
+static ep_status append_head(const char *path, const char *name, const ep_array *array,
+                             ep_text *out, ep_error *err)
 {
-    ep_text file = {0};
     if (ends_with(path, ".pb")) {
         EP_FAIL_IF(ep_dtype_bits(array->dtype) == 0, err, EP_UNSUPPORTED, "%s: an array of %s",
                    path, ep_dtype_name(array->dtype));
-        append_tensor(array, name, &file);
+        append_tensor(array, name, out);
     } else if (ends_with(path, ".npy")) {
         EP_FAIL_IF(!ep__npy_has(array->dtype), err, EP_UNSUPPORTED,
                    "%s: NumPy has no %s; write a .pb", path, ep_dtype_name(array->dtype));
-        ep__npy_header(array, &file);
+        ep__npy_header(array, out);
     } else {
         return unknown_ending(path, err);
     }
-    ep_text_append(&file, array->data, (size_t)ep_dtype_bytes(array->dtype, array->n));
-    const ep_status status =
-        file.failed ? ep_fail_memory(err) : ep_file_write(path, file.data, file.length, err);
-    ep_text_free(&file);
+    return out->failed ? ep_fail_memory(err) : EP_OK;
+}
+
+static ep_status write_file(const char *path, const ep_text *head, const ep_array *array,
+                            ep_error *err)
+{
+    const uint64_t bytes = ep_dtype_bytes(array->dtype, array->n);
+    ep_writer *writer;
+    EP_TRY(ep_writer_open(path, head->length + bytes, &writer, err));
+    ep_status status = ep_writer_write(writer, head->data, head->length, err);
+    if (status == EP_OK) status = ep_writer_write(writer, array->data, (size_t)bytes, err);
+    if (status == EP_OK) status = ep_writer_commit(writer, err);
+    ep_writer_free(writer);
+    return status;
+}
+
+ep_status ep_array_write(const char *path, const char *name, const ep_array *array, ep_error *err)
+{
+    ep_text head = {0};
+    ep_status status = append_head(path, name, array, &head, err);
+    if (status == EP_OK) status = write_file(path, &head, array, err);
+    ep_text_free(&head);
     return status;
 }
 

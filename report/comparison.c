@@ -40,16 +40,18 @@ static void figure_cells(ep__columns *table, const ep_comparison_row *row)
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         ep__cell(table, "%s", ep__general(row->differ ? (double)NAN : figures[i]).text);
     }
-    if (row->differ || isnan(d->cosine)) {
-        ep__cell(table, "-");
-        ep__cell(table, "-");
-        return;
-    }
-    ep__cell(table, "%.7f", d->cosine);
-    if (d->unequal == 0) {
-        ep__cell(table, "equal");
+    const bool known = !row->differ && !isnan(d->cosine);
+    if (known) {
+        ep__cell(table, "%.7f", d->cosine);
     } else {
+        ep__cell(table, "-");
+    }
+    if (!row->differ && d->unequal == 0) {
+        ep__cell(table, "equal");
+    } else if (known) {
         ep__cell(table, "%.1f", d->sqnr_db);
+    } else {
+        ep__cell(table, "-");
     }
 }
 

@@ -279,7 +279,8 @@ ep_status ep_compare(const char *a, const char *b, const ep_compare_options *opt
                                   .has_tolerance = options->has_tolerance,
                                   .atol = options->atol,
                                   .rtol = options->rtol};
-    job j = {.options = options, .arena = arena, .a = {a}, .b = {b}, .out = comparison};
+    job j = {
+        .options = options, .arena = arena, .a = {.path = a}, .b = {.path = b}, .out = comparison};
     const ep_status status = compare(&j, err);
     comparison->execution_a = j.a.execution;
     comparison->execution_b = j.b.execution;
