@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/kernels.h"
+#include "engine/kernels/approx.h"
 
 /* Q, K, V or Y as batch x heads x steps x size, wherever these lie. Pitches in elements. */
 typedef struct view {
@@ -171,7 +172,7 @@ static void softmax(int64_t n, float *row)
     double sum = 0;
     for (int64_t j = 0; j < n; j++) max = row[j] > max || isnan(row[j]) ? row[j] : max;
     for (int64_t j = 0; j < n; j++) {
-        row[j] = max == -INFINITY ? 0 : expf(row[j] - max);
+        row[j] = max == -INFINITY ? 0 : ep__expf(row[j] - max);
         sum += (double)row[j];
     }
     const float factor = sum == 0 ? 0 : (float)(1 / sum);
@@ -192,7 +193,7 @@ static void finish_row(const attention *a, int64_t b, int64_t h, int64_t step, f
     mask_row(a, b, h, step, row);
     note(a, AFTER_MASK, at, row);
     for (int64_t j = 0; j < n && a->softcap > 0; j++) {
-        row[j] = a->softcap * tanhf(row[j] / a->softcap);
+        row[j] = a->softcap * ep__tanhf(row[j] / a->softcap);
     }
     note(a, AFTER_SOFTCAP, at, row);
     softmax(n, row);

@@ -2,6 +2,7 @@
 #include <tgmath.h>
 
 #include "engine/kernels.h"
+#include "engine/kernels/approx.h"
 
 /* ---- loops --------------------------------------------------------------------------------- */
 
@@ -9,9 +10,23 @@
 enum { WIDTH = 16 };
 
 #define SOFTMAX(id, T)                                                                             \
+    /* One lane, its elements side by side. */                                                     \
+    static void exponentials_row_##id(int64_t n, const T *x, T *y, T *max, double *sum)            \
+    {                                                                                              \
+        T most = x[0];                                                                             \
+        for (int64_t k = 1; k < n; k++) most = x[k] > most ? x[k] : most;                          \
+        for (int64_t k = 0; k < n; k++) y[k] = EP__EXP(x[k] - most);                               \
+        *max = most;                                                                               \
+        *sum = 0;                                                                                  \
+        for (int64_t k = 0; k < n; k++) *sum += (double)y[k];                                      \
+    }                                                                                              \
     static void exponentials_##id(int64_t n, int64_t pitch, int64_t width, const T *x, T *y,       \
                                   T max[WIDTH], double sum[WIDTH])                                 \
     {                                                                                              \
+        if (pitch == 1) {                                                                          \
+            exponentials_row_##id(n, x, y, max, sum);                                              \
+            return;                                                                                \
+        }                                                                                          \
         for (int64_t j = 0; j < width; j++) max[j] = x[j], sum[j] = 0;                             \
         for (int64_t k = 1; k < n; k++) {                                                          \
             const T *row = x + k * pitch;                                                          \
@@ -19,7 +34,7 @@ enum { WIDTH = 16 };
         }                                                                                          \
         for (int64_t k = 0; k < n; k++) {                                                          \
             for (int64_t j = 0; j < width; j++) {                                                  \
-                const T e = exp(x[k * pitch + j] - max[j]);                                        \
+                const T e = EP__EXP(x[k * pitch + j] - max[j]);                                    \
                 y[k * pitch + j] = e;                                                              \
                 sum[j] += (double)e;                                                               \
             }                                                                                      \

@@ -4,6 +4,7 @@
 #include <tgmath.h>
 
 #include "engine/kernels.h"
+#include "engine/kernels/approx.h"
 
 typedef void (*unary_loop)(size_t n, const void *in, void *out, double alpha, double beta);
 
@@ -66,6 +67,9 @@ static double attr(const ep__call *call, const char *name, double otherwise)
 #define SELU_ALPHA 1.67326319217681884765625
 #define SELU_GAMMA 1.05070102214813232421875
 
+/* Between 0 and 1; fmin and fmax would be calls. */
+#define UNIT(x) ((x) < 0 ? 0 : (x) > 1 ? 1 : (x))
+
 /* operator, value of alpha, value of beta, f(x, a, b) */
 #define FLOAT_OPERATORS(X)                                                                         \
     X(Acos, 0, 0, acos(x))                                                                         \
@@ -79,11 +83,11 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     X(Cos, 0, 0, cos(x))                                                                           \
     X(Cosh, 0, 0, cosh(x))                                                                         \
     X(Elu, attr(call, "alpha", 1), 0, x > 0 ? x : a * expm1(x))                                    \
-    X(Erf, 0, 0, erf(x))                                                                           \
-    X(Exp, 0, 0, exp(x))                                                                           \
+    X(Erf, 0, 0, EP__ERF(x))                                                                       \
+    X(Exp, 0, 0, EP__EXP(x))                                                                       \
     X(Floor, 0, 0, floor(x))                                                                       \
-    X(HardSigmoid, attr(call, "alpha", 0.2), attr(call, "beta", 0.5), fmin(fmax(a *x + b, 0), 1))  \
-    X(HardSwish, 1.0 / 6.0, 0.5, x * fmin(fmax(a * x + b, 0), 1))                                  \
+    X(HardSigmoid, attr(call, "alpha", 0.2), attr(call, "beta", 0.5), UNIT(a *x + b))              \
+    X(HardSwish, 1.0 / 6.0, 0.5, x * UNIT(a * x + b))                                              \
     X(LeakyRelu, attr(call, "alpha", 0.01), 0, x < 0 ? a * x : x)                                  \
     X(Log, 0, 0, log(x))                                                                           \
     X(Mish, 0, 0, x *tanh(fmax(x, 0) + log1p(exp(-fabs(x)))))                                      \
@@ -91,15 +95,15 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     X(Round, 0, 0, rint(x))                                                                        \
     X(Selu, attr(call, "alpha", SELU_ALPHA), attr(call, "gamma", SELU_GAMMA),                      \
       b *(x > 0 ? x : a * expm1(x)))                                                               \
-    X(Sigmoid, 0, 0, x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)))                           \
+    X(Sigmoid, 0, 0, EP__SIGMOID(x))                                                               \
     X(Sin, 0, 0, sin(x))                                                                           \
     X(Sinh, 0, 0, sinh(x))                                                                         \
     X(Softplus, 0, 0, fmax(x, 0) + log1p(exp(-fabs(x))))                                           \
     X(Softsign, 0, 0, x / (1 + fabs(x)))                                                           \
     X(Sqrt, 0, 0, sqrt(x))                                                                         \
-    X(Swish, attr(call, "alpha", 1), 0, x / (1 + exp(-a * x)))                                     \
+    X(Swish, attr(call, "alpha", 1), 0, x *EP__SIGMOID(a *x))                                      \
     X(Tan, 0, 0, tan(x))                                                                           \
-    X(Tanh, 0, 0, tanh(x))                                                                         \
+    X(Tanh, 0, 0, EP__TANH(x))                                                                     \
     X(ThresholdedRelu, attr(call, "alpha", 1), 0, x > a ? x : 0)
 
 #define FLOAT_OPERATOR(op, alpha, beta, expression)                                                \
@@ -116,9 +120,9 @@ static double attr(const ep__call *call, const char *name, double otherwise)
 FLOAT_OPERATORS(FLOAT_OPERATOR)
 
 /* b: the coefficient within tanh */
-#define GELU_TANH(T) x *(T)0.5 * (1 + tanh(b * (x + (T)0.044715 * x * x * x)))
-LOOP(gelu, FLOAT, float, float, x *(float)0.5 * (1 + erf(x * a)))
-LOOP(gelu, DOUBLE, double, double, x * 0.5 * (1 + erf(x * a)))
+#define GELU_TANH(T) x *(T)0.5 * (1 + EP__TANH(b * (x + (T)0.044715 * x * x * x)))
+LOOP(gelu, FLOAT, float, float, x *(float)0.5 * (1 + EP__ERF(x * a)))
+LOOP(gelu, DOUBLE, double, double, x * 0.5 * (1 + EP__ERF(x * a)))
 LOOP(gelu_tanh, FLOAT, float, float, GELU_TANH(float))
 LOOP(gelu_tanh, DOUBLE, double, double, GELU_TANH(double))
 
