@@ -235,7 +235,8 @@ typedef struct ep_weights_summary {
 /* Writes the model with values for its stripped weights, which depend on `seed` and on the name of
  * each alone and let the activations of the network keep their size:
  *   - the weight of a convolution, matrix product or recurrent layer is uniform, of mean 0 and such
- *     variance that the output has about variance 1 where the network's inputs have it;
+ *     variance that the output has about variance 1 (4 where a Sigmoid gates it) if the network's
+ *     inputs have variance 1;
  *   - other tables (embeddings, positions) are uniform with variance 1;
  *   - vectors (biases, scales) lie around the value that they have in the file, at most by half of
  *     it, and around 0 by 1/32, and have exactly that mean;

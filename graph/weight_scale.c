@@ -11,6 +11,9 @@
 
 #define LEAST_SQUARE 1e-4 /* of what is divided by */
 #define SCALE_BITS 10
+/* What goes into a gate is larger: the gate passes x / 2 where x is small and all of it where it is
+ * large, and in between, about 1, what we are wrong by would grow from layer to layer. */
+#define GATED_VARIANCE 4
 
 /* A tensor. */
 typedef struct value {
@@ -27,6 +30,7 @@ typedef struct state {
     value *values;
     uint32_t n_values, capacity;
     ep_names *names; /* tensor -> value */
+    ep_names *gated; /* tensors that a gate (x times Sigmoid(x)) reads */
     uint32_t origins;
 } state;
 
@@ -123,9 +127,12 @@ static double scale_weight(state *st, const EpOnnx__NodeProto *node, size_t oper
     double fan = fan_in(node, operand, &shape);
     if (!(fan >= 1) || isinf(fan)) fan = 1; /* hostile strides and groups */
     if (!w->is_decided) {
+        const bool gated =
+            node->n_output && ep_names_get(st->gated, node->output[0]) != EP_NO_INDEX;
+        const double aim = gated ? GATED_VARIANCE : 1;
         /* few bits: the last ones depend on the mathematical library */
         int exponent;
-        const double fraction = frexp(1 / (fan * square), &exponent);
+        const double fraction = frexp(aim / (fan * square), &exponent);
         w->values.variance = ldexp(rint(ldexp(fraction, SCALE_BITS)), exponent - SCALE_BITS);
         w->is_decided = true;
     }
@@ -162,6 +169,8 @@ static bool is_one_of(const char *op, const char *const *list)
 
 static const char *const product_operators[] = {"Conv", "ConvTranspose", "DeformConv", "Einsum",
                                                 "Gemm", "MatMul",        NULL};
+static const char *const gate_operators[] = {"HardSigmoid", "HardSwish", "Mish",
+                                             "Sigmoid",     "Swish",     NULL};
 static const char *const recurrent_operators[] = {"GRU", "LSTM", "RNN", NULL};
 static const char *const norm_operators[] = {"GroupNormalization",
                                              "InstanceNormalization",
@@ -175,9 +184,9 @@ static const char *const view_operators[] = {"Cast",      "DequantizeLinear", "D
                                              "Identity",  "QuantizeLinear",   "Reshape", "Squeeze",
                                              "Transpose", "Unsqueeze",        NULL};
 /* They pick elements and put them elsewhere. */
-static const char *const moving_operators[] = {"Expand",  "Gather", "GatherElements", "GatherND",
-                                               "MaxPool", "Pad",    "Resize",         "ScatterND",
-                                               "Slice",   "Split",  "Tile",           NULL};
+static const char *const moving_operators[] = {
+    "Expand",    "Gather", "GatherElements", "GatherND", "Pad", "Resize",
+    "ScatterND", "Slice",  "Split",          "Tile",     NULL};
 
 static bool swaps_last_two(const EpOnnx__NodeProto *node, const ep_shape *shape)
 {
@@ -269,6 +278,11 @@ static bool special(state *st, const EpOnnx__NodeProto *node, value *out)
         out->signal = ep__signal_averaged(&st->origins, &in.signal, averaging(node));
     } else if (strcmp(op, "AveragePool") == 0) {
         out->signal = ep__signal_averaged(&st->origins, &in.signal, 2);
+    } else if (strcmp(op, "MaxPool") == 0) {
+        const EpOnnx__AttributeProto *kernel = attribute(node, "kernel_shape");
+        double window = 1;
+        for (size_t i = 0; kernel && i < kernel->n_ints; i++) window *= (double)kernel->ints[i];
+        out->signal = ep__signal_maximum(&st->origins, &in.signal, window);
     } else if (strcmp(op, "Softmax") == 0) {
         *out = normal(st, 0.1, 0.01);
     } else if (strcmp(op, "Where") == 0) {
@@ -375,8 +389,19 @@ static ep_status visit_node(state *st, const EpOnnx__NodeProto *node)
     return EP_OK;
 }
 
+static ep_status find_gates(state *st, const EpOnnx__GraphProto *graph)
+{
+    for (size_t i = 0; i < graph->n_node; i++) {
+        const EpOnnx__NodeProto *node = graph->node[i];
+        if (node->n_input == 0 || !is_one_of(ep__text(node->op_type), gate_operators)) continue;
+        EP_TRY(ep_names_put(st->gated, node->input[0], 0, st->rw->im.err));
+    }
+    return EP_OK;
+}
+
 static ep_status visit_parts(state *st, const EpOnnx__GraphProto *graph, ep_names *initializers)
 {
+    EP_TRY(find_gates(st, graph));
     for (uint32_t i = 0; i < graph->n_initializer; i++) {
         const char *name = ep__text(graph->initializer[i]->name);
         value v;
@@ -405,10 +430,15 @@ static ep_status visit_graph(state *st, const EpOnnx__GraphProto *graph)
 
 ep_status ep__weights_plan(ep__rewrite *rw, uint64_t seed, ep__weights *weights)
 {
-    state st = {.rw = rw, .weights = weights, .seed = seed, .names = ep_names_new()};
-    ep_status status = st.names ? EP_OK : ep_fail_memory(rw->im.err);
+    state st = {.rw = rw,
+                .weights = weights,
+                .seed = seed,
+                .names = ep_names_new(),
+                .gated = ep_names_new()};
+    ep_status status = st.names && st.gated ? EP_OK : ep_fail_memory(rw->im.err);
     if (status == EP_OK && rw->model->graph) status = visit_graph(&st, rw->model->graph);
     free(st.values);
+    ep_names_free(st.gated);
     ep_names_free(st.names);
     return status;
 }

@@ -52,6 +52,18 @@ ep__signal ep__signal_averaged(uint32_t *origins, const ep__signal *s, double fe
     return ep__signal_normal(origins, mean, (square - mean * mean) / fewer);
 }
 
+/* Of 4, 9, 25 independent numbers the maximum is 1.03, 1.49, 1.97 deviations above the mean on
+ * average and varies by 0.49, 0.36, 0.26 of the variance; neighbours are not independent. */
+ep__signal ep__signal_maximum(uint32_t *origins, const ep__signal *s, double window)
+{
+    double mean, square;
+    if (!s->origin || !(window > 1)) return *s;
+    ep__signal_moments(s, &mean, &square);
+    const double variance = fmax(square - mean * mean, 0);
+    const double above = 0.55 + 0.33 * log(window);
+    return ep__signal_normal(origins, mean + above * sqrt(variance), 0.4 * variance);
+}
+
 /* ---- element-wise operators ---------------------------------------------------------------- */
 
 /* Parameters are those that networks usually have. */

@@ -30,6 +30,9 @@ void ep__signal_moments(const ep__signal *signal, double *mean, double *square);
 /* Less spread by the factor `fewer`, as means over many elements have it. */
 ep__signal ep__signal_averaged(uint32_t *origins, const ep__signal *signal, double fewer);
 
+/* Maxima of `window` neighbours, which are somewhat alike. */
+ep__signal ep__signal_maximum(uint32_t *origins, const ep__signal *signal, double window);
+
 /* The element-wise operator `op` of ONNX; false when it is none that we know. */
 bool ep__signal_unary(const char *op, const ep__signal *in, ep__signal *out);
 bool ep__signal_binary(uint32_t *origins, const char *op, const ep__signal *a, const ep__signal *b,

@@ -219,8 +219,8 @@ static void the_walk_knows_sums_gates_and_tables(void **state)
     filled(path, 1, full);
     ep_network *n = loaded(full);
     assert_variance(n, "table", 1);
-    assert_variance(n, "w1", 1.0 / 200);
-    assert_variance(n, "w2", 1 / (200 * 0.356)); /* E[(x sigmoid(x))^2] of a normal x */
+    assert_variance(n, "w1", 4.0 / 200);         /* it goes into a gate */
+    assert_variance(n, "w2", 1 / (200 * 1.758)); /* E[(x sigmoid(x))^2], x normal of variance 4 */
     ep_network_free(n);
 }
 
