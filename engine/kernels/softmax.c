@@ -1,6 +1,7 @@
 /* Softmax, LogSoftmax, Hardmax. */
 #include <tgmath.h>
 
+#include "engine/functions.h"
 #include "engine/kernels.h"
 
 /* ---- loops --------------------------------------------------------------------------------- */
@@ -8,7 +9,7 @@
 /* Lanes that lie side by side go through together, `width` of them, for the sake of the cache. */
 enum { WIDTH = 16 };
 
-#define SOFTMAX(id, T)                                                                             \
+#define SOFTMAX(id, T, EXP)                                                                        \
     static void exponentials_##id(int64_t n, int64_t pitch, int64_t width, const T *x, T *y,       \
                                   T max[WIDTH], double sum[WIDTH])                                 \
     {                                                                                              \
@@ -19,7 +20,7 @@ enum { WIDTH = 16 };
         }                                                                                          \
         for (int64_t k = 0; k < n; k++) {                                                          \
             for (int64_t j = 0; j < width; j++) {                                                  \
-                const T e = exp(x[k * pitch + j] - max[j]);                                        \
+                const T e = EXP(x[k * pitch + j] - max[j]);                                        \
                 y[k * pitch + j] = e;                                                              \
                 sum[j] += (double)e;                                                               \
             }                                                                                      \
@@ -63,7 +64,8 @@ enum { WIDTH = 16 };
             y[best * pitch + j] = 1;                                                               \
         }                                                                                          \
     }
-EP__FLOAT_TYPES(SOFTMAX)
+SOFTMAX(FLOAT, float, ep__exp)
+SOFTMAX(DOUBLE, double, exp)
 
 /* ---- operators ----------------------------------------------------------------------------- */
 
