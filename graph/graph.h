@@ -208,11 +208,11 @@ struct ep_network {
     ep_map *maps; /* the model and its external data; owned */
 };
 
-/* Imports an ONNX file: opsets 7 to 24 of ONNX's own domain, other domains as they come. Raw, typed
- * and external data; external data only from regular files inside the model's folder. Message
- * nesting, counts and sizes are checked before anything is believed. Errors: EP_BAD_FILE,
- * EP_BAD_MODEL (one line: file, node or tensor, bound, value), EP_NO_MEMORY. `*out` is the
- * caller's, to be freed with ep_network_free. */
+/* Imports an ONNX file: opsets 7 to 24 of ONNX's own domain, older ones if their operators are
+ * those of opset 7, other domains as they come. Raw, typed and external data; external data only
+ * from regular files inside the model's folder. Message nesting, counts and sizes are checked
+ * before anything is believed. Errors: EP_BAD_FILE, EP_BAD_MODEL (one line: file, node or tensor,
+ * bound, value), EP_NO_MEMORY. `*out` is the caller's, to be freed with ep_network_free. */
 ep_status ep_network_load(const char *path, ep_network **out, ep_error *err);
 /* The same from memory: `folder` is where external data may lie (NULL: none allowed), `path` is
  * for messages. The bytes must outlive the network. For tests and fuzzers. */
@@ -303,7 +303,8 @@ typedef ep_status (*ep_shape_function)(ep_network *network, const ep_node *node,
 /* One operator of ONNX's own domain: a line of graph/ops.def. */
 struct ep_op {
     const char *name;
-    int since, until; /* opsets in which it exists (until 0: still) */
+    int since, until; /* opsets in which it exists (until 0: still) and, before 7, means the same
+                         as in 7 */
     ep_shape_function shape;
     ep_layer_type layer;
 };

@@ -203,6 +203,9 @@ ep_status ep__add_constant(ep__importer *im, const char *name, const EpOnnx__Ten
 ep_status ep__read_opsets(ep__importer *im, EpOnnx__OperatorSetIdProto *const *protos, size_t count,
                           const char *where, ep_names **out);
 
+/* EP_UNSUPPORTED when the node's operator is of an opset too old. */
+ep_status ep__check_opset(ep__importer *im, const ep_node *node);
+
 /* Counts what local functions expand to; EP_UNSUPPORTED when it is too much. */
 ep_status ep__spend(ep__importer *im, uint64_t amount);
 

@@ -204,6 +204,7 @@ static ep_status import_operator(ep__importer *im, const ep__scope *scope,
                     .opset = opset_of(im, scope, domain)};
     if (!node.op_type || !node.domain) return ep_fail_memory(im->err);
     EP_TRY(ep__node_name(im, scope, proto, index, &node.name));
+    EP_TRY(ep__check_opset(im, &node));
     EP_TRY(ep__import_attributes(im, scope, proto, &node));
     im->graph.n_list = 0;
     EP_TRY(list_inputs(im, scope, proto));

@@ -5,7 +5,7 @@
 
 #include "graph/onnx_internal.h"
 
-/* Versions of ONNX's own domain that the importer knows. */
+/* Versions of ONNX's own domain that the importer knows; of older ones, what is as in the first. */
 enum { MIN_OPSET = 7, MAX_OPSET = 24 };
 
 /* What local functions may expand to: nodes, operands and attributes, and bytes. The largest
@@ -124,14 +124,25 @@ ep_status ep__read_opsets(ep__importer *im, EpOnnx__OperatorSetIdProto *const *p
     for (size_t i = 0; i < count; i++) {
         const char *domain = ep__domain(protos[i]->domain);
         const int64_t version = protos[i]->version;
-        EP_FAIL_IF(!*domain && (version < MIN_OPSET || version > MAX_OPSET), im->err,
-                   EP_UNSUPPORTED, "%s: %s imports opset %lld of ONNX; supported are %d to %d",
-                   im->path, where, (long long)version, MIN_OPSET, MAX_OPSET);
+        EP_FAIL_IF(!*domain && (version < 1 || version > MAX_OPSET), im->err, EP_UNSUPPORTED,
+                   "%s: %s imports opset %lld of ONNX; supported are %d to %d", im->path, where,
+                   (long long)version, MIN_OPSET, MAX_OPSET);
         EP_FAIL_IF(version < 0 || version > INT_MAX, im->err, EP_BAD_MODEL,
                    "%s: %s imports version %lld of domain '%.200s'", im->path, where,
                    (long long)version, domain);
         EP_TRY(ep_names_put(*out, domain, (uint32_t)version, im->err));
     }
+    return EP_OK;
+}
+
+ep_status ep__check_opset(ep__importer *im, const ep_node *node)
+{
+    EP_FAIL_IF(node->op && node->opset > 0 && node->opset < MIN_OPSET &&
+                   node->opset < node->op->since,
+               im->err, EP_UNSUPPORTED,
+               "%s: the model imports opset %d of ONNX, whose %s (node '%.200s') is not that of "
+               "opset %d; supported are %d to %d",
+               im->path, node->opset, node->op->name, node->name, MIN_OPSET, MIN_OPSET, MAX_OPSET);
     return EP_OK;
 }
 

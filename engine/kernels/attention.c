@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/functions.h"
 #include "engine/kernels.h"
-#include "engine/kernels/approx.h"
 
 /* Q, K, V or Y as batch x heads x steps x size, wherever these lie. Pitches in elements. */
 typedef struct view {
@@ -172,7 +172,7 @@ static void softmax(int64_t n, float *row)
     double sum = 0;
     for (int64_t j = 0; j < n; j++) max = row[j] > max || isnan(row[j]) ? row[j] : max;
     for (int64_t j = 0; j < n; j++) {
-        row[j] = max == -INFINITY ? 0 : ep__expf(row[j] - max);
+        row[j] = max == -INFINITY ? 0 : ep__exp(row[j] - max);
         sum += (double)row[j];
     }
     const float factor = sum == 0 ? 0 : (float)(1 / sum);
@@ -193,7 +193,7 @@ static void finish_row(const attention *a, int64_t b, int64_t h, int64_t step, f
     mask_row(a, b, h, step, row);
     note(a, AFTER_MASK, at, row);
     for (int64_t j = 0; j < n && a->softcap > 0; j++) {
-        row[j] = a->softcap * ep__tanhf(row[j] / a->softcap);
+        row[j] = a->softcap * ep__tanh(row[j] / a->softcap);
     }
     note(a, AFTER_SOFTCAP, at, row);
     softmax(n, row);

@@ -87,6 +87,7 @@ static void run_planes(const ep__call *call, const pool *p, ep_parallel_body bod
 static ep_status start(const ep__call *call, pool *p, ep_error *err)
 {
     const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    EP_FAIL_IF(!out, err, EP_UNSUPPORTED, "leaves output 0 out");
     *p = (pool){.in = in->data, .out = out->data};
     EP_TRY(ep__window_of(call, in, out, NULL, &p->window, err));
     if (in->dtype != out->dtype || in->shape.dims[1] != out->shape.dims[1]) {

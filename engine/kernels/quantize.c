@@ -149,7 +149,8 @@ ep_status ep__kernel_DynamicQuantizeLinear(ep__call *call, ep_error *err)
     const ep_array *in = ep__in(call, 0);
     ep_array *out = ep__out(call, 0), *scale = ep__out(call, 1), *zero = ep__out(call, 2);
     if (in->dtype != EP_DTYPE_FLOAT) return ep__bad_dtype(in, err);
-    if (!scale || !zero || out->dtype != EP_DTYPE_UINT8 || out->n != in->n || scale->n != 1 ||
+    EP_FAIL_IF(!out || !scale || !zero, err, EP_UNSUPPORTED, "leaves an output out");
+    if (out->dtype != EP_DTYPE_UINT8 || out->n != in->n || scale->n != 1 ||
         scale->dtype != EP_DTYPE_FLOAT || zero->n != 1 || zero->dtype != EP_DTYPE_UINT8) {
         return ep__bad_out_shape(out, err);
     }

@@ -1,30 +1,42 @@
 /* Softmax, LogSoftmax, Hardmax. */
 #include <tgmath.h>
 
+#include "engine/functions.h"
 #include "engine/kernels.h"
-#include "engine/kernels/approx.h"
 
 /* ---- loops --------------------------------------------------------------------------------- */
 
 /* Lanes that lie side by side go through together, `width` of them, for the sake of the cache. */
 enum { WIDTH = 16 };
 
-#define SOFTMAX(id, T)                                                                             \
-    /* One lane, its elements side by side. */                                                     \
-    static void exponentials_row_##id(int64_t n, const T *x, T *y, T *max, double *sum)            \
+/* A lane that is a row of memory is done in WIDTH parts, interleaved, so that it is vector code
+ * too. */
+#define SOFTMAX(id, T, EXP)                                                                        \
+    static void row_exponentials_##id(int64_t n, const T *x, T *y, T *max, double *sum)            \
     {                                                                                              \
-        T most = x[0];                                                                             \
-        for (int64_t k = 1; k < n; k++) most = x[k] > most ? x[k] : most;                          \
-        for (int64_t k = 0; k < n; k++) y[k] = EP__EXP(x[k] - most);                               \
-        *max = most;                                                                               \
-        *sum = 0;                                                                                  \
-        for (int64_t k = 0; k < n; k++) *sum += (double)y[k];                                      \
+        T most[WIDTH];                                                                             \
+        double sums[WIDTH] = {0};                                                                  \
+        const int64_t whole = n / WIDTH * WIDTH;                                                   \
+        for (int64_t j = 0; j < WIDTH; j++) most[j] = x[0];                                        \
+        for (int64_t k = 0; k < whole; k += WIDTH) {                                               \
+            for (int64_t j = 0; j < WIDTH; j++) most[j] = x[k + j] > most[j] ? x[k + j] : most[j]; \
+        }                                                                                          \
+        for (int64_t k = whole; k < n; k++) most[0] = x[k] > most[0] ? x[k] : most[0];             \
+        for (int64_t j = 1; j < WIDTH; j++) most[0] = most[j] > most[0] ? most[j] : most[0];       \
+        for (int64_t k = 0; k < n; k++) y[k] = EXP(x[k] - most[0]);                                \
+        for (int64_t k = 0; k < whole; k += WIDTH) {                                               \
+            for (int64_t j = 0; j < WIDTH; j++) sums[j] += (double)y[k + j];                       \
+        }                                                                                          \
+        for (int64_t k = whole; k < n; k++) sums[0] += (double)y[k];                               \
+        for (int64_t j = 1; j < WIDTH; j++) sums[0] += sums[j];                                    \
+        *max = most[0];                                                                            \
+        *sum = sums[0];                                                                            \
     }                                                                                              \
     static void exponentials_##id(int64_t n, int64_t pitch, int64_t width, const T *x, T *y,       \
                                   T max[WIDTH], double sum[WIDTH])                                 \
     {                                                                                              \
         if (pitch == 1) {                                                                          \
-            exponentials_row_##id(n, x, y, max, sum);                                              \
+            row_exponentials_##id(n, x, y, max, sum);                                              \
             return;                                                                                \
         }                                                                                          \
         for (int64_t j = 0; j < width; j++) max[j] = x[j], sum[j] = 0;                             \
@@ -34,7 +46,7 @@ enum { WIDTH = 16 };
         }                                                                                          \
         for (int64_t k = 0; k < n; k++) {                                                          \
             for (int64_t j = 0; j < width; j++) {                                                  \
-                const T e = EP__EXP(x[k * pitch + j] - max[j]);                                    \
+                const T e = EXP(x[k * pitch + j] - max[j]);                                        \
                 y[k * pitch + j] = e;                                                              \
                 sum[j] += (double)e;                                                               \
             }                                                                                      \
@@ -78,7 +90,8 @@ enum { WIDTH = 16 };
             y[best * pitch + j] = 1;                                                               \
         }                                                                                          \
     }
-EP__FLOAT_TYPES(SOFTMAX)
+SOFTMAX(FLOAT, float, ep__exp)
+SOFTMAX(DOUBLE, double, exp)
 
 /* ---- operators ----------------------------------------------------------------------------- */
 

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "engine/functions.h"
 #include "engine/kernels.h"
-#include "engine/kernels/approx.h"
 
 typedef void (*unary_loop)(size_t n, const void *in, void *out, double alpha, double beta);
 
@@ -67,9 +67,6 @@ static double attr(const ep__call *call, const char *name, double otherwise)
 #define SELU_ALPHA 1.67326319217681884765625
 #define SELU_GAMMA 1.05070102214813232421875
 
-/* Between 0 and 1; fmin and fmax would be calls. */
-#define UNIT(x) ((x) < 0 ? 0 : (x) > 1 ? 1 : (x))
-
 /* operator, value of alpha, value of beta, f(x, a, b) */
 #define FLOAT_OPERATORS(X)                                                                         \
     X(Acos, 0, 0, acos(x))                                                                         \
@@ -83,11 +80,9 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     X(Cos, 0, 0, cos(x))                                                                           \
     X(Cosh, 0, 0, cosh(x))                                                                         \
     X(Elu, attr(call, "alpha", 1), 0, x > 0 ? x : a * expm1(x))                                    \
-    X(Erf, 0, 0, EP__ERF(x))                                                                       \
-    X(Exp, 0, 0, EP__EXP(x))                                                                       \
     X(Floor, 0, 0, floor(x))                                                                       \
-    X(HardSigmoid, attr(call, "alpha", 0.2), attr(call, "beta", 0.5), UNIT(a *x + b))              \
-    X(HardSwish, 1.0 / 6.0, 0.5, x * UNIT(a * x + b))                                              \
+    X(HardSigmoid, attr(call, "alpha", 0.2), attr(call, "beta", 0.5), fmin(fmax(a *x + b, 0), 1))  \
+    X(HardSwish, 1.0 / 6.0, 0.5, x * fmin(fmax(a * x + b, 0), 1))                                  \
     X(LeakyRelu, attr(call, "alpha", 0.01), 0, x < 0 ? a * x : x)                                  \
     X(Log, 0, 0, log(x))                                                                           \
     X(Mish, 0, 0, x *tanh(fmax(x, 0) + log1p(exp(-fabs(x)))))                                      \
@@ -95,15 +90,12 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     X(Round, 0, 0, rint(x))                                                                        \
     X(Selu, attr(call, "alpha", SELU_ALPHA), attr(call, "gamma", SELU_GAMMA),                      \
       b *(x > 0 ? x : a * expm1(x)))                                                               \
-    X(Sigmoid, 0, 0, EP__SIGMOID(x))                                                               \
     X(Sin, 0, 0, sin(x))                                                                           \
     X(Sinh, 0, 0, sinh(x))                                                                         \
     X(Softplus, 0, 0, fmax(x, 0) + log1p(exp(-fabs(x))))                                           \
     X(Softsign, 0, 0, x / (1 + fabs(x)))                                                           \
     X(Sqrt, 0, 0, sqrt(x))                                                                         \
-    X(Swish, attr(call, "alpha", 1), 0, x *EP__SIGMOID(a *x))                                      \
     X(Tan, 0, 0, tan(x))                                                                           \
-    X(Tanh, 0, 0, EP__TANH(x))                                                                     \
     X(ThresholdedRelu, attr(call, "alpha", 1), 0, x > a ? x : 0)
 
 #define FLOAT_OPERATOR(op, alpha, beta, expression)                                                \
@@ -119,12 +111,33 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     }
 FLOAT_OPERATORS(FLOAT_OPERATOR)
 
+/* operator, value of alpha, f(x, a) of floats, of doubles */
+#define SMOOTH_OPERATORS(X)                                                                        \
+    X(Erf, 0, ep__erf(x), erf(x))                                                                  \
+    X(Exp, 0, ep__exp(x), exp(x))                                                                  \
+    X(Sigmoid, 0, ep__sigmoid(x), x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)))              \
+    X(Swish, attr(call, "alpha", 1), x *ep__sigmoid(a *x), x / (1 + exp(-a * x)))                  \
+    X(Tanh, 0, ep__tanh(x), tanh(x))
+
+#define SMOOTH_OPERATOR(op, alpha, of_float, of_double)                                            \
+    LOOP(op, FLOAT, float, float, of_float)                                                        \
+    LOOP(op, DOUBLE, double, double, of_double)                                                    \
+    ep_status ep__kernel_##op(ep__call *call, ep_error *err)                                       \
+    {                                                                                              \
+        static const unary_loop loops[EP__DTYPES] = {                                              \
+            [EP_DTYPE_FLOAT] = op##_FLOAT,                                                         \
+            [EP_DTYPE_DOUBLE] = op##_DOUBLE,                                                       \
+        };                                                                                         \
+        return run(call, loops, (alpha), 0, err);                                                  \
+    }
+SMOOTH_OPERATORS(SMOOTH_OPERATOR)
+
 /* b: the coefficient within tanh */
-#define GELU_TANH(T) x *(T)0.5 * (1 + EP__TANH(b * (x + (T)0.044715 * x * x * x)))
-LOOP(gelu, FLOAT, float, float, x *(float)0.5 * (1 + EP__ERF(x * a)))
-LOOP(gelu, DOUBLE, double, double, x * 0.5 * (1 + EP__ERF(x * a)))
-LOOP(gelu_tanh, FLOAT, float, float, GELU_TANH(float))
-LOOP(gelu_tanh, DOUBLE, double, double, GELU_TANH(double))
+#define GELU_TANH(T, f) x *(T)0.5 * (1 + f(b * (x + (T)0.044715 * x * x * x)))
+LOOP(gelu, FLOAT, float, float, x *(float)0.5 * (1 + ep__erf(x * a)))
+LOOP(gelu, DOUBLE, double, double, x * 0.5 * (1 + erf(x * a)))
+LOOP(gelu_tanh, FLOAT, float, float, GELU_TANH(float, ep__tanh))
+LOOP(gelu_tanh, DOUBLE, double, double, GELU_TANH(double, tanh))
 
 ep_status ep__kernel_Gelu(ep__call *call, ep_error *err)
 {
