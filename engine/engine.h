@@ -73,9 +73,10 @@ typedef struct ep_array {
 typedef struct ep_session_options {
     uint32_t threads;    /* 0: one a core. The results are the same bits for any number */
     uint64_t max_memory; /* bytes of all values alive at once, without the file's weights; 0: any */
-    uint64_t max_work;   /* elements that one run may compute, a node at least one; 0: any. For
-                            networks that nobody trusts: a Loop may be endless */
-    bool keep_all;       /* every tensor stays readable until the next run (ep_session_tensor) */
+    uint64_t max_work; /* steps that one run may take: of a node at least one, about one an element,
+                          about a product for what computes products; 0: any. For networks that
+                          nobody trusts: a Loop may be endless */
+    bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor) */
 } ep_session_options;
 
 /* A network made ready to run: memory planned, constants at hand and prepared once. */
