@@ -240,7 +240,7 @@ struct ep_execution {
     ep_arena *arena;
     ep_network *imported, *network; /* the second as ep_specialize made it to run */
     ep_array *inputs;               /* per input of the network */
-    const char **sources;           /* per input: "random:1", or the file */
+    const char **sources;           /* per input: "random:1", or the file, as the options have it */
     uint32_t threads;
     ep_session *session;
 };
