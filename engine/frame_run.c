@@ -204,9 +204,19 @@ static ep_status run_step(ep__frame *frame, const ep_node *node, const ep__step 
     return spend(frame, node, err);
 }
 
+/* A body may hold what computes nothing. */
+static bool has_outputs(const ep_node *node)
+{
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != EP_NO_INDEX) return true;
+    }
+    return false;
+}
+
 static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
 {
     const ep_node *node = &frame->network->nodes[index];
+    if (!has_outputs(node)) return EP_OK;
     const double begin = now_ns();
     const ep_network *described;
     EP_TRY(describe(frame, index, &described, err));

@@ -50,7 +50,7 @@ enum {
 
 typedef struct ep__kernel {
     const char *op;
-    uint32_t min_inputs; /* that must not be left out; output 0 always exists */
+    uint32_t min_inputs; /* that must not be left out; of several outputs any may be */
     unsigned flags;
     ep__kernel_function run; /* NULL for views */
 } ep__kernel;
@@ -100,6 +100,10 @@ ep_status ep__int_values(const ep__call *call, const ep_array *array, const int6
  * is there. */
 ep_status ep__ints_or_attr(const ep__call *call, uint32_t i, const char *attr,
                            const int64_t **values, uint32_t *count, ep_error *err);
+
+/* The one integer of input `i`, `otherwise` when it is left out. */
+ep_status ep__int_value(const ep__call *call, uint32_t i, int64_t otherwise, int64_t *out,
+                        ep_error *err);
 
 /* Element 0 of an array as double. */
 double ep__first(const ep_array *array);

@@ -51,6 +51,8 @@ ep_status ep__kernel_QLinearConv(ep__call *call, ep_error *err)
                               .w_scale = ep__in(call, 4),
                               .y_scale = ep__in(call, 6),
                               .y_zero = ep__in(call, 7),
+                              .x_scales = 1,
+                              .x_inner = 1,
                               .w_scales = c.filters,
                               .w_inner = c.window.stops_size};
     return ep__requantize_run(call, &r, sums, out, err);

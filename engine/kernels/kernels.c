@@ -151,6 +151,17 @@ ep_status ep__ints_or_attr(const ep__call *call, uint32_t i, const char *attr,
     return EP_OK;
 }
 
+ep_status ep__int_value(const ep__call *call, uint32_t i, int64_t otherwise, int64_t *out,
+                        ep_error *err)
+{
+    const ep_array *array = ep__in(call, i);
+    const int64_t *values = &otherwise;
+    EP_FAIL_IF(array && array->n != 1, err, EP_BAD_MODEL, "input %u must be one number", i);
+    if (array) EP_TRY(ep__int_values(call, array, &values, err));
+    *out = *values;
+    return EP_OK;
+}
+
 double ep__first(const ep_array *array)
 {
     double value = 0;

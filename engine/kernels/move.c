@@ -180,7 +180,8 @@ ep_status ep__kernel_Split(ep__call *call, ep_error *err)
     int64_t offset = 0;
     for (uint32_t i = 0; i < call->n_outputs; i++) {
         const ep_array *out = &call->outputs[i];
-        if (out->data && !copy_part(in, out, axis, offset, size, false)) {
+        EP_FAIL_IF(!out->data, err, EP_UNSUPPORTED, "leaves output %u out", i);
+        if (!copy_part(in, out, axis, offset, size, false)) {
             return ep__bad_out_shape(out, err);
         }
         offset += out->shape.dims[axis];

@@ -183,8 +183,10 @@ static ep_status compute(const ep_network *static_network, const ep_array *input
     return status;
 }
 
-/* Makes the network concrete for the shapes of this data, and computes. */
-static ep_status run_inputs(const ep_network *network, ep_array *inputs, uint32_t count,
+/* Makes the network concrete for the shapes of this data, and computes. Where the model states
+ * another shape, as old tests of CastLike do for the operand of which only the type counts, the
+ * data is right. */
+static ep_status run_inputs(ep_network *network, ep_array *inputs, uint32_t count,
                             const char *folder, ep_arena *arena, ep_error *err)
 {
     EP_FAIL_IF(count != network->n_inputs, err, EP_GATE_FAILED,
@@ -192,7 +194,8 @@ static ep_status run_inputs(const ep_network *network, ep_array *inputs, uint32_
     ep_input_shape *shapes = EP_NEW(arena, ep_input_shape, count);
     if (!shapes) return ep_fail_memory(err);
     for (uint32_t i = 0; i < count; i++) {
-        const ep_tensor *tensor = &network->tensors[network->inputs[i]];
+        ep_tensor *tensor = &network->tensors[network->inputs[i]];
+        tensor->shape = inputs[i].shape;
         shapes[i] = (ep_input_shape){.name = tensor->name, .shape = inputs[i].shape};
         if (holds_bfloat16(tensor->dtype, &inputs[i])) inputs[i].dtype = EP_DTYPE_BFLOAT16;
     }
@@ -204,7 +207,7 @@ static ep_status run_inputs(const ep_network *network, ep_array *inputs, uint32_
     return status;
 }
 
-static ep_status run_set(const ep_network *network, const char *folder, ep_error *err)
+static ep_status run_set(ep_network *network, const char *folder, ep_error *err)
 {
     ep_array *inputs;
     uint32_t count;
@@ -217,7 +220,7 @@ static ep_status run_set(const ep_network *network, const char *folder, ep_error
     return status;
 }
 
-static ep_status run_sets(const ep_network *network, const char *folder, ep_error *err)
+static ep_status run_sets(ep_network *network, const char *folder, ep_error *err)
 {
     list sets = {0};
     ep_text path = {0};
