@@ -3,11 +3,24 @@
 #include "cli/model.h"
 #include "report/report.h"
 
-enum { INPUT, OUTPUT, REPEAT, PROFILE, THREADS, MAX_MEMORY, BATCH, SHAPES, JSON, N_OPTIONS };
+enum {
+    INPUT,
+    OUTPUT,
+    LAYERS,
+    REPEAT,
+    PROFILE,
+    THREADS,
+    MAX_MEMORY,
+    BATCH,
+    SHAPES,
+    JSON,
+    N_OPTIONS
+};
 
 static const ep__option options[N_OPTIONS] = {
     [INPUT] = EP__OPTION_INPUT,
     [OUTPUT] = {"--output", "DIR", "writes each output to DIR/NAME.npy"},
+    [LAYERS] = {"--layers", NULL, "also every other tensor, in the report and in DIR"},
     [REPEAT] = {"--repeat", "N", "times N runs after one to warm up (default: one run, cold)"},
     [PROFILE] = {"--profile", NULL, "time by operator, and the slowest nodes"},
     [THREADS] = EP__OPTION_THREADS,
@@ -47,6 +60,7 @@ static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_
         EP_TRY(ep__parse_integer("--repeat", given[REPEAT], 1, REPEAT_MAX, &repeat, err));
     }
     EP_TRY(ep__execution_options(&execution_given, arena, &execution_options, err));
+    execution_options.session.keep_all = given[LAYERS] != NULL;
     ep_execution *execution;
     EP_TRY(ep_execution_new(args->operands.at[0], &execution_options, &execution, err));
     const ep_status status = execute(args, execution, (uint32_t)repeat, out, err);

@@ -17,29 +17,59 @@ void ep__append_inputs(const ep_execution *execution, unsigned width, ep_text *o
     }
 }
 
+enum { FIGURES = 7 };
+static const char *const figure_titles[FIGURES] = {"type", "shape", "min", "max",
+                                                   "mean", "NaN",   "Inf"};
+
+static void figure_cells(ep__columns *table, const ep_array *array)
+{
+    char shape[EP_SHAPE_TEXT];
+    ep_array_summary summary;
+    ep_summarise(array, &summary);
+    ep__cell(table, "%s", ep_dtype_name(array->dtype));
+    ep__cell(table, "%s", ep_shape_text(&array->shape, shape));
+    ep__cell(table, "%s", ep__general(summary.min).text);
+    ep__cell(table, "%s", ep__general(summary.max).text);
+    ep__cell(table, "%s", ep__general(summary.mean).text);
+    ep__cell(table, "%llu", (unsigned long long)summary.nans);
+    ep__cell(table, "%llu", (unsigned long long)summary.infs);
+}
+
 static void append_outputs(const ep_execution *execution, unsigned width, ep_text *out)
 {
-    static const char *const titles[] = {"output", "type", "shape", "min",
-                                         "max",    "mean", "NaN",   "Inf"};
-    static const ep__align align[] = {EP__NAME,  EP__LEFT,  EP__LEFT,  EP__RIGHT,
-                                      EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT};
+    static const ep__align align[1 + FIGURES] = {EP__NAME,  EP__LEFT,  EP__LEFT,  EP__RIGHT,
+                                                 EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT};
     const ep_network *network = execution->network;
-    ep__columns table = {.n = sizeof titles / sizeof *titles, .align = align};
-    for (uint32_t c = 0; c < table.n; c++) ep__cell(&table, "%s", titles[c]);
+    ep__columns table = {.n = 1 + FIGURES, .align = align};
+    ep__cell(&table, "output");
+    for (uint32_t c = 0; c < FIGURES; c++) ep__cell(&table, "%s", figure_titles[c]);
     for (uint32_t i = 0; i < network->n_outputs; i++) {
-        const ep_array *array = ep_session_output(execution->session, i);
-        char shape[EP_SHAPE_TEXT];
-        ep_array_summary summary;
-        ep_summarise(array, &summary);
         ep__cell(&table, "%s", network->tensors[network->outputs[i]].name);
-        ep__cell(&table, "%s", ep_dtype_name(array->dtype));
-        ep__cell(&table, "%s", ep_shape_text(&array->shape, shape));
-        ep__cell(&table, "%s", ep__general(summary.min).text);
-        ep__cell(&table, "%s", ep__general(summary.max).text);
-        ep__cell(&table, "%s", ep__general(summary.mean).text);
-        ep__cell(&table, "%llu", (unsigned long long)summary.nans);
-        ep__cell(&table, "%llu", (unsigned long long)summary.infs);
+        figure_cells(&table, ep_session_output(execution->session, i));
     }
+    ep__columns_end(&table, width, out);
+}
+
+static void append_layers(const ep_execution *execution, unsigned width, ep_text *out)
+{
+    static const ep__align align[2 + FIGURES] = {EP__NAME,  EP__NAME,  EP__LEFT,
+                                                 EP__LEFT,  EP__RIGHT, EP__RIGHT,
+                                                 EP__RIGHT, EP__RIGHT, EP__RIGHT};
+    const ep_network *network = execution->network;
+    ep__columns table = {.n = 2 + FIGURES, .align = align};
+    ep__cell(&table, "tensor");
+    ep__cell(&table, "operator");
+    for (uint32_t c = 0; c < FIGURES; c++) ep__cell(&table, "%s", figure_titles[c]);
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        for (uint32_t k = 0; k < network->nodes[i].n_outputs; k++) {
+            const ep_array *array = ep_execution_layer(execution, i, k);
+            if (!array) continue;
+            ep__cell(&table, "%s", network->tensors[network->nodes[i].outputs[k]].name);
+            ep__cell(&table, "%s", network->nodes[i].op_type);
+            figure_cells(&table, array);
+        }
+    }
+    ep_text_printf(out, "\n");
     ep__columns_end(&table, width, out);
 }
 
@@ -118,6 +148,7 @@ ep_status ep_report_execution(const ep_execution *execution, const ep_timing *ti
     ep__append_inputs(execution, width, out);
     ep_text_printf(out, "\n");
     append_outputs(execution, width, out);
+    if (execution->keeps_all) append_layers(execution, width, out);
     ep_text_printf(out, "\n");
     append_timing(timing, out);
     ep_text_printf(out, "memory: %s of values at once\n",

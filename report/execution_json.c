@@ -27,23 +27,46 @@ void ep__json_inputs(const ep_execution *execution, ep_text *out)
     ep__json_close(out, ']');
 }
 
+static void write_figures(const ep_array *array, ep_text *out)
+{
+    ep_array_summary summary;
+    ep_summarise(array, &summary);
+    ep__json_type(array->dtype, &array->shape, out);
+    ep__json_number(out, "min", summary.min);
+    ep__json_number(out, "max", summary.max);
+    ep__json_number(out, "mean", summary.mean);
+    ep__json_integer(out, "nan", summary.nans);
+    ep__json_integer(out, "inf", summary.infs);
+}
+
 static void write_outputs(const ep_execution *execution, ep_text *out)
 {
     const ep_network *network = execution->network;
     ep__json_open(out, "outputs", '[');
     for (uint32_t i = 0; i < network->n_outputs; i++) {
-        const ep_array *array = ep_session_output(execution->session, i);
-        ep_array_summary summary;
-        ep_summarise(array, &summary);
         ep__json_open(out, NULL, '{');
         ep__json_text(out, "name", network->tensors[network->outputs[i]].name);
-        ep__json_type(array->dtype, &array->shape, out);
-        ep__json_number(out, "min", summary.min);
-        ep__json_number(out, "max", summary.max);
-        ep__json_number(out, "mean", summary.mean);
-        ep__json_integer(out, "nan", summary.nans);
-        ep__json_integer(out, "inf", summary.infs);
+        write_figures(ep_session_output(execution->session, i), out);
         ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+}
+
+static void write_layers(const ep_execution *execution, ep_text *out)
+{
+    const ep_network *network = execution->network;
+    ep__json_open(out, "layers", '[');
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        for (uint32_t k = 0; k < network->nodes[i].n_outputs; k++) {
+            const ep_array *array = ep_execution_layer(execution, i, k);
+            if (!array) continue;
+            ep__json_open(out, NULL, '{');
+            ep__json_text(out, "name", network->tensors[network->nodes[i].outputs[k]].name);
+            ep__json_text(out, "node", network->nodes[i].name);
+            ep__json_text(out, "op", network->nodes[i].op_type);
+            write_figures(array, out);
+            ep__json_close(out, '}');
+        }
     }
     ep__json_close(out, ']');
 }
@@ -90,6 +113,7 @@ ep_status ep_report_execution_json(const ep_execution *execution, const ep_timin
     ep__json_integer(out, "threads", execution->threads);
     ep__json_inputs(execution, out);
     write_outputs(execution, out);
+    if (execution->keeps_all) write_layers(execution, out);
     ep__json_integer(out, "runs", timing->runs);
     ep__json_bool(out, "warm", timing->warm);
     ep__json_number(out, "latency_ms", timing->median_ns / 1e6);

@@ -223,17 +223,13 @@ static ep_status compare_layers(job *j, ep_error *err)
     const ep_execution *e = j->a.execution ? j->a.execution : j->b.execution;
     if (!e) return EP_OK;
     uint64_t room = 0;
-    bool *is_output = EP_NEW(j->arena, bool, e->network->n_tensors);
-    if (!is_output) return ep_fail_memory(err);
-    for (uint32_t i = 0; i < e->network->n_outputs; i++) is_output[e->network->outputs[i]] = true;
     for (uint32_t i = 0; i < e->network->n_nodes; i++) room += e->network->nodes[i].n_outputs;
     EP_TRY(begin_rows(j, room, err));
     for (uint32_t i = 0; i < e->network->n_nodes; i++) {
         const ep_node *node = &e->network->nodes[i];
         for (uint32_t k = 0; k < node->n_outputs; k++) {
-            const uint32_t tensor = node->outputs[k];
-            if (tensor == EP_NO_INDEX || is_output[tensor]) continue;
-            EP_TRY(add_layer(j, e->network->tensors[tensor].name, err));
+            if (!ep_execution_layer(e, i, k)) continue;
+            EP_TRY(add_layer(j, e->network->tensors[node->outputs[k]].name, err));
         }
     }
     j->out->layers = j->rows;

@@ -12,6 +12,15 @@ static ep_status named(ep_status status, const char *path, ep_error *err)
     return ep_fail_context(err, "%s: ", path);
 }
 
+static ep_status mark_outputs(ep_execution *e, ep_error *err)
+{
+    bool *is_output = EP_NEW(e->arena, bool, e->network->n_tensors);
+    if (!is_output) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < e->network->n_outputs; i++) is_output[e->network->outputs[i]] = true;
+    e->is_output = is_output;
+    return EP_OK;
+}
+
 static ep_status make(ep_execution *e, const char *path, const ep_execution_options *options,
                       ep_error *err)
 {
@@ -22,6 +31,8 @@ static ep_status make(ep_execution *e, const char *path, const ep_execution_opti
     EP_TRY(ep__inputs_shapes(e, options, given, &specialize, err));
     EP_TRY(named(ep_specialize(e->imported, &specialize, &e->network, err), path, err));
     EP_TRY(ep__inputs_make(e, given, err));
+    EP_TRY(mark_outputs(e, err));
+    e->keeps_all = options->session.keep_all;
     e->threads = options->session.threads ? options->session.threads : ep_cores();
     return named(ep_session_new(e->network, &options->session, &e->session, err), path, err);
 }
@@ -109,6 +120,13 @@ ep_status ep_execution_run(ep_execution *execution, uint32_t repeat, ep_timing *
 }
 
 /* ---- what came out ------------------------------------------------------------------------- */
+
+const ep_array *ep_execution_layer(const ep_execution *execution, uint32_t node, uint32_t k)
+{
+    const uint32_t tensor = execution->network->nodes[node].outputs[k];
+    if (tensor == EP_NO_INDEX || execution->is_output[tensor] || !execution->keeps_all) return NULL;
+    return ep_session_tensor(execution->session, tensor);
+}
 
 void ep_summarise(const ep_array *array, ep_array_summary *out)
 {

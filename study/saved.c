@@ -34,22 +34,35 @@ static void saved_path(const char *folder, const char *tensor, const char *endin
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+static ep_status save_array(const char *folder, const char *name, const ep_array *array,
+                            ep_error *err)
+{
+    ep_text path = {0};
+    saved_path(folder, name, endings[ep_array_fits_npy(array) ? 0 : 1], &path);
+    const ep_status status =
+        path.failed ? ep_fail_memory(err) : ep_array_write(ep_text_cstr(&path), name, array, err);
+    ep_text_free(&path);
+    return status;
+}
+
 ep_status ep_execution_save(const ep_execution *execution, const char *folder, ep_error *err)
 {
     const ep_network *network = execution->network;
     EP_FAIL_IF(mkdir(folder, 0777) != 0 && errno != EEXIST, err, EP_BAD_FILE, "%s: %s", folder,
                strerror(errno));
-    ep_text path = {0};
-    ep_status status = EP_OK;
-    for (uint32_t i = 0; status == EP_OK && i < network->n_outputs; i++) {
+    for (uint32_t i = 0; i < network->n_outputs; i++) {
         const char *name = network->tensors[network->outputs[i]].name;
-        const ep_array *array = ep_session_output(execution->session, i);
-        saved_path(folder, name, endings[ep_array_fits_npy(array) ? 0 : 1], &path);
-        status = path.failed ? ep_fail_memory(err)
-                             : ep_array_write(ep_text_cstr(&path), name, array, err);
+        EP_TRY(save_array(folder, name, ep_session_output(execution->session, i), err));
     }
-    ep_text_free(&path);
-    return status;
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        for (uint32_t k = 0; k < network->nodes[i].n_outputs; k++) {
+            const ep_array *array = ep_execution_layer(execution, i, k);
+            if (!array) continue;
+            const char *name = network->tensors[network->nodes[i].outputs[k]].name;
+            EP_TRY(save_array(folder, name, array, err));
+        }
+    }
+    return EP_OK;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

@@ -240,9 +240,11 @@ struct ep_execution {
     ep_arena *arena;
     ep_network *imported, *network; /* the second as ep_specialize made it to run */
     ep_array *inputs;               /* per input of the network */
-    const char **sources;           /* per input: "random:1", or the file */
+    const char **sources;           /* per input: "random:1", or the file, as the options have it */
     uint32_t threads;
     ep_session *session;
+    bool keeps_all;        /* as the options of the session have it */
+    const bool *is_output; /* per tensor of the network */
 };
 
 /* Loads the network, makes its inputs and a session. A file's floats are converted to the float
@@ -265,8 +267,12 @@ typedef struct ep_timing {
 /* Runs `repeat` times after once to warm up; 0: once, cold. The outputs are those of the last. */
 ep_status ep_execution_run(ep_execution *execution, uint32_t repeat, ep_timing *out, ep_error *err);
 
-/* Writes each output to FOLDER/NAME.npy, or .pb where NumPy lacks the type, with NAME as
- * ep_saved_name gives it. The folder is made if it is not there. */
+/* Of the last run, what node `node` wrote as its output `k`; NULL when that is an output of the
+ * network, or left out, not kept or not computed. */
+const ep_array *ep_execution_layer(const ep_execution *execution, uint32_t node, uint32_t k);
+
+/* Writes each output, and each layer where they are kept, to FOLDER/NAME.npy, or .pb where NumPy
+ * lacks the type, with NAME as ep_saved_name gives it. The folder is made if it is not there. */
 ep_status ep_execution_save(const ep_execution *execution, const char *folder, ep_error *err);
 
 /* Appends the name of a tensor as one of a file: what is not a letter, digit or one of _.-~ is %XX,
