@@ -19,28 +19,37 @@ struct ep_arena {
     chunk *head;
     size_t total;
     size_t next_size;
+    size_t limit; /* of total */
 };
 
 ep_arena *ep_arena_new(void)
 {
     ep_arena *arena = calloc(1, sizeof *arena);
-    if (arena) arena->next_size = CHUNK_MIN_BYTES;
+    if (arena) *arena = (ep_arena){.next_size = CHUNK_MIN_BYTES, .limit = SIZE_MAX};
     return arena;
 }
 
-void ep_arena_free(ep_arena *arena)
+static void free_chunks(ep_arena *arena)
 {
-    if (!arena) return;
     for (chunk *c = arena->head; c;) {
         chunk *next = c->next;
         free(c);
         c = next;
     }
+    arena->head = NULL;
+    arena->total = 0;
+}
+
+void ep_arena_free(ep_arena *arena)
+{
+    if (!arena) return;
+    free_chunks(arena);
     free(arena);
 }
 
 static chunk *chunk_new(ep_arena *arena, size_t size)
 {
+    if (arena->total > arena->limit || size > arena->limit - arena->total) return NULL;
     chunk *c = malloc(sizeof *c + size);
     if (!c) return NULL;
     *c = (chunk){.size = size};
@@ -57,7 +66,8 @@ static void *take_aligned(ep_arena *arena, size_t size)
         return p;
     }
     const bool own_chunk = size > arena->next_size / 4;
-    c = chunk_new(arena, own_chunk ? size : arena->next_size);
+    c = own_chunk ? NULL : chunk_new(arena, arena->next_size);
+    if (!c) c = chunk_new(arena, size);
     if (!c) return NULL;
     c->used = size;
     if (own_chunk && arena->head) { /* keep filling the current chunk */
@@ -71,14 +81,18 @@ static void *take_aligned(ep_arena *arena, size_t size)
     return c->bytes;
 }
 
-void *ep_arena_take(ep_arena *arena, uint64_t count, size_t size)
+void *ep_arena_take_raw(ep_arena *arena, uint64_t count, size_t size)
 {
     assert(arena && size > 0);
     uint64_t bytes;
     if (ep_mul_overflows(count, size, &bytes) || bytes > SIZE_MAX / 2) return NULL;
-    const size_t rounded = (size_t)ep_round_up(bytes ? bytes : 1, sizeof(max_align_t));
-    void *p = take_aligned(arena, rounded);
-    return p ? memset(p, 0, rounded) : NULL;
+    return take_aligned(arena, (size_t)ep_round_up(bytes ? bytes : 1, sizeof(max_align_t)));
+}
+
+void *ep_arena_take(ep_arena *arena, uint64_t count, size_t size)
+{
+    void *p = ep_arena_take_raw(arena, count, size);
+    return p ? memset(p, 0, (size_t)count * size) : NULL;
 }
 
 void *ep_arena_copy(ep_arena *arena, const void *bytes, size_t size)
@@ -105,6 +119,23 @@ char *ep_arena_printf(ep_arena *arena, const char *format, ...)
     va_end(again);
     va_end(args);
     return p;
+}
+
+void ep_arena_reset(ep_arena *arena, size_t keep)
+{
+    const size_t total = arena->total;
+    if (arena->head && !arena->head->next && total <= keep) {
+        arena->head->used = 0;
+        return;
+    }
+    free_chunks(arena);
+    if (total == 0 || total > keep) return;
+    arena->head = chunk_new(arena, total - sizeof *arena->head); /* NULL is an empty arena */
+}
+
+void ep_arena_limit(ep_arena *arena, size_t bytes)
+{
+    arena->limit = bytes;
 }
 
 size_t ep_arena_bytes(const ep_arena *arena)

@@ -126,6 +126,10 @@ void ep_arena_free(ep_arena *arena); /* accepts NULL */
  * the product overflows. A count of 0 gives a pointer that must not be read. */
 void *ep_arena_take(ep_arena *arena, uint64_t count, size_t size);
 #define EP_NEW(arena, type, count) ((type *)ep_arena_take((arena), (count), sizeof(type)))
+/* The same, not zeroed: for large buffers that are written before they are read. */
+void *ep_arena_take_raw(ep_arena *arena, uint64_t count, size_t size);
+#define EP_NEW_RAW(arena, type, count)                                                             \
+    ((type *)ep_arena_take_raw((arena), (count), sizeof(type)))
 
 /* Copies; NULL when out of memory. */
 void *ep_arena_copy(ep_arena *arena, const void *bytes, size_t size);
@@ -134,6 +138,11 @@ char *ep_arena_printf(ep_arena *arena, const char *format, ...) EP_PRINTF(2, 3);
 
 /* Bytes taken so far, chunk slack included. */
 size_t ep_arena_bytes(const ep_arena *arena);
+/* Forgets what was taken. Of its memory it keeps what the same again would need, if that is at most
+ * `keep` bytes: a loop that takes as much each time allocates once. */
+void ep_arena_reset(ep_arena *arena, size_t keep);
+/* From now on there is no more memory where ep_arena_bytes would pass `bytes`; SIZE_MAX: any. */
+void ep_arena_limit(ep_arena *arena, size_t bytes);
 
 /* Makes room in a malloc'ed array for `needed` elements by doubling, so that appending n elements
  * costs O(n). On success `*array` may have moved and `*capacity` >= needed; on failure both are
@@ -179,6 +188,19 @@ ep_status ep_names_put(ep_names *names, const char *key, uint32_t value, ep_erro
 /* EP_NO_INDEX when absent. */
 uint32_t ep_names_get(const ep_names *names, const char *key);
 
+/* ---- threads ------------------------------------------------------------------------------- */
+
+/* Works on pieces begin .. end - 1. Must not call ep_parallel. */
+typedef void (*ep_parallel_body)(uint64_t begin, uint64_t end, void *context);
+
+/* Calls `body` for all of 0 .. n - 1, in pieces of `grain` (the last may be shorter) that do not
+ * depend on the number of threads, so that a body whose pieces write different things gives the
+ * same results with any. `threads` 0 or 1: on the caller's thread. */
+void ep_parallel(uint32_t threads, uint64_t n, uint64_t grain, ep_parallel_body body,
+                 void *context);
+/* Cores that this process may use; at least 1. */
+uint32_t ep_cores(void);
+
 /* ---- files --------------------------------------------------------------------------------- */
 
 /* A read-only mapping of a regular file. Plain data. `data` is NULL for an empty file. */
@@ -197,5 +219,16 @@ void ep_map_forget(const ep_map *map);
 /* Replaces `path` by `data`: written to a temporary file beside it, fsync, rename. On failure what
  * was there stays as it was. */
 ep_status ep_file_write(const char *path, const void *data, size_t size, ep_error *err);
+
+/* The same in pieces, for what is too large to be in memory at once. Opaque. */
+typedef struct ep_writer ep_writer;
+
+/* EP_BAD_FILE when the file system has not `size` bytes left, which is what will be written. */
+ep_status ep_writer_open(const char *path, uint64_t size, ep_writer **out, ep_error *err);
+ep_status ep_writer_write(ep_writer *writer, const void *data, size_t size, ep_error *err);
+/* Puts the file in its place. */
+ep_status ep_writer_commit(ep_writer *writer, ep_error *err);
+/* Removes what was written unless it was committed; accepts NULL. */
+void ep_writer_free(ep_writer *writer);
 
 #endif

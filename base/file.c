@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -57,25 +58,85 @@ static bool write_all(int fd, const char *data, size_t size)
     return true;
 }
 
+struct ep_writer {
+    int fd; /* -1: closed */
+    ep_text path, temporary;
+};
+
+static ep_status cannot_write(const ep_writer *w, int why, ep_error *err)
+{
+    return ep_fail(err, EP_BAD_FILE, "%s: cannot write: %s", ep_text_cstr(&w->path), strerror(why));
+}
+
+static ep_status start_writing(ep_writer *w, const char *path, uint64_t size, ep_error *err)
+{
+    ep_text_printf(&w->path, "%s", path);
+    ep_text_printf(&w->temporary, "%s.XXXXXX", path);
+    if (w->path.failed || w->temporary.failed) return ep_fail_memory(err);
+    w->fd = mkstemp(w->temporary.data);
+    if (w->fd < 0) return cannot_write(w, errno, err);
+    struct statvfs fs;
+    uint64_t room;
+    if (fstatvfs(w->fd, &fs) != 0 || ep_mul_overflows(fs.f_bavail, fs.f_frsize, &room)) {
+        return EP_OK; /* writing will tell */
+    }
+    EP_FAIL_IF(size > room, err, EP_BAD_FILE,
+               "%s: cannot write: it takes %llu bytes, the file system has %llu left", path,
+               (unsigned long long)size, (unsigned long long)room);
+    return EP_OK;
+}
+
+ep_status ep_writer_open(const char *path, uint64_t size, ep_writer **out, ep_error *err)
+{
+    *out = NULL;
+    ep_writer *w = calloc(1, sizeof *w);
+    if (!w) return ep_fail_memory(err);
+    w->fd = -1;
+    const ep_status status = start_writing(w, path, size, err);
+    if (status == EP_OK) {
+        *out = w;
+    } else {
+        ep_writer_free(w);
+    }
+    return status;
+}
+
+ep_status ep_writer_write(ep_writer *w, const void *data, size_t size, ep_error *err)
+{
+    return write_all(w->fd, data, size) ? EP_OK : cannot_write(w, errno, err);
+}
+
+ep_status ep_writer_commit(ep_writer *w, ep_error *err)
+{
+    if (fchmod(w->fd, 0644) != 0 || fsync(w->fd) != 0) return cannot_write(w, errno, err);
+    const int fd = w->fd;
+    w->fd = -1;
+    if (close(fd) != 0 || rename(w->temporary.data, w->path.data) != 0) {
+        const int why = errno;
+        (void)unlink(w->temporary.data);
+        return cannot_write(w, why, err);
+    }
+    return EP_OK;
+}
+
+void ep_writer_free(ep_writer *w)
+{
+    if (!w) return;
+    if (w->fd >= 0) {
+        (void)close(w->fd);
+        (void)unlink(w->temporary.data);
+    }
+    ep_text_free(&w->path);
+    ep_text_free(&w->temporary);
+    free(w);
+}
+
 ep_status ep_file_write(const char *path, const void *data, size_t size, ep_error *err)
 {
-    ep_text temporary = {0};
-    ep_text_printf(&temporary, "%s.XXXXXX", path);
-    if (temporary.failed) return ep_fail_memory(err);
-    ep_status status = EP_OK;
-    const int fd = mkstemp(temporary.data);
-    if (fd < 0) {
-        status = ep_fail(err, EP_BAD_FILE, "%s: cannot write: %s", path, strerror(errno));
-        ep_text_free(&temporary);
-        return status;
-    }
-    const bool written = write_all(fd, data, size) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
-    const int write_errno = errno;
-    if (close(fd) != 0 || !written || rename(temporary.data, path) != 0) {
-        const char *why = strerror(written ? errno : write_errno);
-        status = ep_fail(err, EP_BAD_FILE, "%s: cannot write: %s", path, why);
-        (void)unlink(temporary.data);
-    }
-    ep_text_free(&temporary);
+    ep_writer *w;
+    EP_TRY(ep_writer_open(path, size, &w, err));
+    ep_status status = ep_writer_write(w, data, size, err);
+    if (status == EP_OK) status = ep_writer_commit(w, err);
+    ep_writer_free(w);
     return status;
 }

@@ -7,6 +7,8 @@
 extern const ep__command ep__cmd_plan;
 extern const ep__command ep__cmd_check;
 extern const ep__command ep__cmd_inspect;
+extern const ep__command ep__cmd_run;
+extern const ep__command ep__cmd_compare;
 extern const ep__command ep__cmd_hw_list;
 extern const ep__command ep__cmd_hw_show;
 extern const ep__command ep__cmd_hw_check;
@@ -15,5 +17,7 @@ extern const ep__command ep__cmd_hw_schema;
 extern const ep__command ep__cmd_hw_from_nvpmodel;
 extern const ep__command ep__cmd_validate;
 extern const ep__command ep__cmd_rules;
+extern const ep__command ep__cmd_weights_fill;
+extern const ep__command ep__cmd_weights_strip;
 
 #endif

@@ -1,13 +1,15 @@
 /* engine: what does a network compute?
  *
- * So far the engine executes what depends on constants alone: ep_specialize walks the nodes once,
+ * It is made concrete first, and what depends on constants alone is computed: ep_specialize walks
+ * the nodes once,
  * in topological order, with concrete input shapes. A node whose inputs are all constants with
  * values at hand, and small, is executed by its kernel and replaced by its value; a node whose
  * inputs are all constants but large or unknown becomes a constant of unknown value; for any other
  * node its shape function runs. Shape -> Gather -> Concat -> Reshape chains, Range, Where and
  * ScatterND index arithmetic vanish without special code.
  *
- * A kernel computes one operator on small dense tensors; engine/kernels.def lists them.
+ * Then a session computes its outputs from inputs, node by node. A kernel computes one operator on
+ * dense arrays, in folding and in a session alike; engine/kernels.def lists them.
  */
 #ifndef EP_ENGINE_H
 #define EP_ENGINE_H
@@ -36,6 +38,9 @@ typedef struct ep_specialize_options {
      * largest, `shapes` need only lie in between, and was_symbolic says which dimensions vary. */
     const ep_input_shape *min_shapes, *max_shapes;
     uint32_t n_min_shapes, n_max_shapes;
+    /* To be executed, not planned: constants too large to fold stay nodes, and a shape that depends
+     * on values is unknown (has_shape false, or EP_DIM_UNKNOWN) instead of an error. */
+    bool to_run;
 } ep_specialize_options;
 
 /* Parses trtexec's grammar: `name:1x3x224x224,'other:name':8x128,scalar_input:scalar`; names may be
@@ -54,5 +59,73 @@ ep_status ep_shapes_parse(const char *text, ep_arena *arena, const ep_input_shap
  * give --shapes; shapes that do not fit, with the node), EP_UNSUPPORTED, EP_NO_MEMORY. */
 ep_status ep_specialize(const ep_network *network, const ep_specialize_options *options,
                         ep_network **out, ep_error *err);
+
+/* ---- execution ----------------------------------------------------------------------------- */
+
+/* Dense, row-major, little endian; at least 64-byte aligned where the engine makes it. */
+typedef struct ep_array {
+    ep_dtype dtype; /* UNDEFINED: an optional input or output that is left out */
+    ep_shape shape;
+    uint64_t n; /* elements */
+    void *data; /* an input's is not written to */
+} ep_array;
+
+typedef struct ep_session_options {
+    uint32_t threads;    /* 0: one a core. The results are the same bits for any number */
+    uint64_t max_memory; /* bytes of all values alive at once, without the file's weights; 0: any */
+    uint64_t max_work; /* steps that one run may take: of a node at least one, about one an element,
+                          about a product for what computes products; 0: any. For networks that
+                          nobody trusts: a Loop may be endless */
+    bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor) */
+} ep_session_options;
+
+/* A network made ready to run: memory planned, constants at hand and prepared once. */
+typedef struct ep_session ep_session;
+
+/* `network` comes from ep_specialize with `to_run` and must outlive the session. Errors:
+ * EP_UNSUPPORTED (an operator without a kernel; stripped weights: how many, the first by name),
+ * EP_NO_MEMORY (max_memory: what is needed and by which node). */
+ep_status ep_session_new(const ep_network *network, const ep_session_options *options,
+                         ep_session **out, ep_error *err);
+void ep_session_free(ep_session *session); /* accepts NULL */
+
+/* Computes the outputs of one set of inputs: network->n_inputs arrays in that order, in the
+ * network's types and shapes. Errors name the node. After one the session can run again. */
+ep_status ep_session_run(ep_session *session, const ep_array *inputs, ep_error *err);
+
+/* Output `index` of the last run; the session's, until its next run. */
+const ep_array *ep_session_output(const ep_session *session, uint32_t index);
+/* A tensor of the last run, NULL when it was not kept or computed. */
+const ep_array *ep_session_tensor(const ep_session *session, uint32_t tensor);
+/* Of the last run: nanoseconds per node of the network. */
+const double *ep_session_node_ns(const ep_session *session);
+/* The most bytes of values that were alive at once so far, scratch included. */
+uint64_t ep_session_peak_bytes(const ep_session *session);
+
+/* ---- arrays -------------------------------------------------------------------------------- */
+
+/* Reads the array of a file: NumPy's .npy (versions 1 to 3, little endian, either order) or ONNX's
+ * TensorProto .pb, as the ending says. The elements live in `arena`. NumPy lacks some of our types:
+ * elements of type V1 or V2 are `expected` where that has this size and NumPy lacks it.
+ * EP_BAD_FILE, EP_UNSUPPORTED, EP_BAD_USAGE (another ending). */
+ep_status ep_array_read(const char *path, ep_dtype expected, ep_arena *arena, ep_array *out,
+                        ep_error *err);
+/* The same from memory; `path` is for messages. */
+ep_status ep_npy_parse(const void *bytes, size_t size, const char *path, ep_dtype expected,
+                       ep_arena *arena, ep_array *out, ep_error *err);
+
+/* Writes a .npy, or a .pb with the name in it, as the ending of `path` says, over what was there or
+ * not at all. EP_UNSUPPORTED: a .npy of a type that NumPy lacks. */
+ep_status ep_array_write(const char *path, const char *name, const ep_array *array, ep_error *err);
+bool ep_array_fits_npy(const ep_array *array); /* NumPy has the type */
+
+/* Numbers in an array: its elements; of complex ones the real and the imaginary parts; of strings
+ * none. */
+uint64_t ep_array_numbers(const ep_array *array);
+/* Numbers begin .. begin + n - 1 from, or to, doubles; `begin` is even where two elements share a
+ * byte. Integers above 2^53 are rounded on the way. To narrower types values are rounded to nearest
+ * even and saturated. */
+void ep_array_get(const ep_array *array, uint64_t begin, uint64_t n, double *out);
+void ep_array_set(const ep_array *array, uint64_t begin, uint64_t n, const double *in);
 
 #endif

@@ -89,7 +89,7 @@ ep_status ep__folder_finish(ep__folder *folder, const bool *live, ep_error *err)
 
 /* ---- what can be folded -------------------------------------------------------------------- */
 
-static bool is_random(const ep_node *node)
+bool ep__is_random(const ep_node *node)
 {
     static const char *const ops[] = {"Bernoulli",        "Multinomial",   "RandomNormal",
                                       "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
@@ -101,9 +101,12 @@ static bool is_random(const ep_node *node)
 
 bool ep__is_constant(const ep_network *network, const ep_node *node)
 {
-    if (!node->op || is_random(node)) return false; /* nobody knows what a plugin does */
+    if (!node->op || ep__is_random(node)) return false; /* nobody knows what a plugin does */
     const ep__kernel *kernel = ep__kernel_find(node->op_type);
-    if (kernel && (kernel->flags & EP__SHAPE_ONLY)) return ep_node_input(network, node, 0) != NULL;
+    if (kernel && (kernel->flags & EP__SHAPE_ONLY)) {
+        const ep_tensor *input = ep_node_input(network, node, 0);
+        return input && input->has_shape;
+    }
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         const ep_tensor *input = ep_node_input(network, node, i);
         if (input && !ep_tensor_is_const(input)) return false;
@@ -162,14 +165,26 @@ static bool inputs_at_hand(const ep_network *network, const ep_node *node, const
     return true;
 }
 
-static bool outputs_small(const ep_network *network, const ep_node *node)
+/* Steps that are worth taking before a run. */
+#define MAX_STEPS ((uint64_t)1 << 30)
+
+/* The outputs are small and soon computed; where their shapes are not known they count as the
+ * inputs do. */
+static bool is_quick(const ep_network *network, const ep_node *node, const ep__kernel *kernel)
 {
+    uint64_t inputs = 0, outputs = 0;
+    for (uint32_t i = 0; i < node->n_inputs; i++) {
+        const ep_tensor *input = ep_node_input(network, node, i);
+        if (input) inputs = ep_max_u64(inputs, ep_tensor_elements(input));
+    }
+    if (kernel->flags & EP__OWN_SHAPE) return ep__kernel_work(kernel, inputs, inputs) <= MAX_STEPS;
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == EP_NO_INDEX) continue;
         const ep_tensor *output = &network->tensors[node->outputs[i]];
         if (ep_dtype_bits(output->dtype) == 0 || !is_small(&output->shape)) return false;
+        outputs += ep_tensor_elements(output);
     }
-    return true;
+    return ep__kernel_work(kernel, inputs, outputs) <= MAX_STEPS;
 }
 
 /* ---- sharing ------------------------------------------------------------------------------- */
@@ -219,10 +234,10 @@ static const ep_shape scalar = {0};
 
 /* The elements of a constant, aligned; a splat as a scalar when `broadcasts`, else spread out. */
 static ep_status load_input(const ep_tensor *tensor, bool broadcasts, ep_arena *scratch,
-                            ep__array *out, ep_error *err)
+                            ep_array *out, ep_error *err)
 {
     const bool single = is_single(tensor);
-    *out = (ep__array){.dtype = tensor->dtype, .shape = tensor->shape};
+    *out = (ep_array){.dtype = tensor->dtype, .shape = tensor->shape};
     if (single && broadcasts) out->shape = scalar;
     EP_TRY(ep_shape_elements(&out->shape, &out->n, err));
     const uint64_t bytes = ep_dtype_bytes(out->dtype, out->n);
@@ -246,13 +261,13 @@ static ep_status load_input(const ep_tensor *tensor, bool broadcasts, ep_arena *
 static ep_status load_inputs(const ep_network *network, const ep_node *node,
                              const ep__kernel *kernel, ep__call *call, ep_error *err)
 {
-    ep__array *inputs = EP_NEW(call->scratch, ep__array, node->n_inputs);
+    ep_array *inputs = EP_NEW(call->scratch, ep_array, node->n_inputs);
     if (!inputs) return ep_fail_memory(err);
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         const ep_tensor *tensor = ep_node_input(network, node, i);
         if (!tensor) continue;
         if (kernel->flags & EP__SHAPE_ONLY) {
-            inputs[i] = (ep__array){.dtype = tensor->dtype, .shape = tensor->shape};
+            inputs[i] = (ep_array){.dtype = tensor->dtype, .shape = tensor->shape};
             EP_TRY(ep_shape_elements(&tensor->shape, &inputs[i].n, err));
         } else {
             const bool broadcasts = (kernel->flags & EP__ELEMENTWISE) != 0;
@@ -268,7 +283,7 @@ static ep_status load_inputs(const ep_network *network, const ep_node *node,
 static ep_status make_outputs(const ep_network *network, const ep_node *node,
                               const ep__kernel *kernel, bool single, ep__call *call, ep_error *err)
 {
-    ep__array *outputs = EP_NEW(call->scratch, ep__array, node->n_outputs);
+    ep_array *outputs = EP_NEW(call->scratch, ep_array, node->n_outputs);
     if (!outputs) return ep_fail_memory(err);
     call->outputs = outputs;
     call->n_outputs = node->n_outputs;
@@ -288,7 +303,7 @@ static ep_status store_outputs(ep__folder *folder, const ep_node *node, const ep
 {
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         const uint32_t to = node->outputs[i];
-        const ep__array *out = &call->outputs[i];
+        const ep_array *out = &call->outputs[i];
         if (to == EP_NO_INDEX || out->dtype == EP_DTYPE_UNDEFINED) continue;
         const uint64_t bytes = ep_dtype_bytes(out->dtype, out->n);
         ep__value *value = malloc(sizeof *value + (size_t)bytes);
@@ -344,7 +359,7 @@ static ep_status fold_outputs(ep__folder *folder, const ep_node *node, ep_error 
     const ep__kernel *kernel = ep__kernel_find(node->op_type);
     const bool runs = kernel && kernel->run && inputs_at_hand(network, node, kernel);
     bool done = false;
-    if (runs && (kernel->flags & EP__OWN_SHAPE)) {
+    if (runs && (kernel->flags & EP__OWN_SHAPE) && is_quick(network, node, kernel)) {
         EP_TRY(try_execute(folder, node, kernel, false, &done, err));
     }
     if (done) return EP_OK;
@@ -353,17 +368,44 @@ static ep_status fold_outputs(ep__folder *folder, const ep_node *node, ep_error 
     if (!runs || (kernel->flags & EP__OWN_SHAPE)) return EP_OK;
     const bool single = (kernel->flags & EP__ONE_VALUE) ||
                         ((kernel->flags & EP__ELEMENTWISE) && all_single(network, node));
-    if (!single && !outputs_small(network, node)) return EP_OK;
+    if (!single && !is_quick(network, node, kernel)) return EP_OK;
     return try_execute(folder, node, kernel, single, &done, err);
+}
+
+static void set_constness(ep__folder *folder, const ep_node *node, ep_constness constness)
+{
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] == EP_NO_INDEX) continue;
+        folder->network->tensors[node->outputs[i]].constness = constness;
+    }
 }
 
 ep_status ep__fold(ep__folder *folder, const ep_node *node, ep_error *err)
 {
-    for (uint32_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] == EP_NO_INDEX) continue;
-        folder->network->tensors[node->outputs[i]].constness = EP_CONST_UNKNOWN;
-    }
+    set_constness(folder, node, EP_CONST_UNKNOWN);
     EP_TRY(fold_outputs(folder, node, err));
     release_inputs(folder, node);
+    return EP_OK;
+}
+
+ep_status ep__try_fold(ep__folder *folder, const ep_node *node, bool *folded, ep_error *err)
+{
+    ep_error why = {.status = EP_OK};
+    set_constness(folder, node, EP_CONST_UNKNOWN);
+    const ep_status status = fold_outputs(folder, node, &why);
+    if (status != EP_OK && status != EP_UNSUPPORTED) return ep_fail(err, status, "%s", why.text);
+    *folded = status == EP_OK;
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        const ep_tensor *output = ep_node_output(folder->network, node, i);
+        if (output && output->constness == EP_CONST_UNKNOWN) *folded = false;
+    }
+    if (*folded) {
+        release_inputs(folder, node);
+        return EP_OK;
+    }
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        if (node->outputs[i] != EP_NO_INDEX) drop(folder, node->outputs[i]);
+    }
+    set_constness(folder, node, EP_VARIABLE);
     return EP_OK;
 }

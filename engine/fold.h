@@ -25,9 +25,14 @@ void ep__folder_free(ep__folder *folder);
  * and it gives the same every time. */
 bool ep__is_constant(const ep_network *network, const ep_node *node);
 
+/* True when the node gives random numbers. */
+bool ep__is_random(const ep_node *node);
+
 /* Makes the outputs of such a node constants with shapes: with values when the inputs' are at hand
  * and all are small, of unknown value otherwise. The node is not needed any more. */
 ep_status ep__fold(ep__folder *folder, const ep_node *node, ep_error *err);
+/* The same if all outputs get values; else `*folded` is false and the outputs are not constants. */
+ep_status ep__try_fold(ep__folder *folder, const ep_node *node, bool *folded, ep_error *err);
 
 /* Moves the values of the tensors with `live[tensor]` into the network's arena, drops the others.
  */

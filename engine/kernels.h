@@ -1,8 +1,8 @@
 /* Private to engine: how a kernel is called, and what kernels share.
  *
  * A kernel computes one operator: dense row-major arrays in, dense row-major arrays out, allocated
- * by the caller in the shape that the operator's shape function found. Which operators there are,
- * and what the caller may assume about each, stands in kernels.def.
+ * by the caller in the shape that the operator's shape function found, holding anything. Which
+ * operators there are, and what the caller may assume about each, stands in kernels.def.
  *
  * A kernel trusts that its arrays are as large as their shapes say, and nothing else: shapes,
  * attributes and values come from a file. It returns EP_BAD_MODEL or EP_BAD_SHAPE for what no
@@ -26,20 +26,14 @@
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
-typedef struct ep__array {
-    ep_dtype dtype; /* UNDEFINED: an optional input or output that is left out */
-    ep_shape shape;
-    uint64_t n; /* elements */
-    void *data; /* aligned for its type; an input's is not written to */
-} ep__array;
-
 typedef struct ep__call {
     const ep_network *network; /* for tensors in attributes */
     const ep_node *node;       /* for its attributes and opset */
     uint32_t n_inputs, n_outputs;
-    const ep__array *inputs;
-    ep__array *outputs;
+    const ep_array *inputs;
+    ep_array *outputs;
     ep_arena *scratch; /* lives until the caller has read the outputs */
+    uint32_t threads;  /* for ep_parallel; results do not depend on it */
 } ep__call;
 
 typedef ep_status (*ep__kernel_function)(ep__call *call, ep_error *err);
@@ -52,17 +46,22 @@ enum {
     EP__SHAPE_ONLY = 16, /* reads the shape and type of input 0, not its elements */
     EP__OWN_SHAPE = 32,  /* the output's shape depends on values: the kernel calls ep__make_out */
     EP__VIA_FLOAT = 64,  /* FLOAT16 and BFLOAT16 arrays are handed over as FLOAT */
+    EP__SLOW = 128,      /* an output element may take as many steps as an input has elements */
 };
 
 typedef struct ep__kernel {
     const char *op;
-    uint32_t min_inputs; /* that must not be left out; output 0 always exists */
+    uint32_t min_inputs; /* that must not be left out; of several outputs any may be */
     unsigned flags;
     ep__kernel_function run; /* NULL for views */
 } ep__kernel;
 
 /* NULL when there is none for this operator of ONNX's own domain. */
 const ep__kernel *ep__kernel_find(const char *op);
+
+/* A bound of the steps that a call takes, with operands of these sizes. */
+uint64_t ep__kernel_work(const ep__kernel *kernel, uint64_t input_elements,
+                         uint64_t output_elements);
 
 /* Runs it (not a view) after checking the counts. Half-precision arrays are converted as its flags
  * say. */
@@ -77,12 +76,12 @@ ep_status ep__kernel_run(const ep__kernel *kernel, ep__call *call, ep_error *err
 /* ---- operands and attributes --------------------------------------------------------------- */
 
 /* NULL when left out or past the end. */
-static inline const ep__array *ep__in(const ep__call *call, uint32_t i)
+static inline const ep_array *ep__in(const ep__call *call, uint32_t i)
 {
     const bool there = i < call->n_inputs && call->inputs[i].dtype != EP_DTYPE_UNDEFINED;
     return there ? &call->inputs[i] : NULL;
 }
-static inline ep__array *ep__out(const ep__call *call, uint32_t i)
+static inline ep_array *ep__out(const ep__call *call, uint32_t i)
 {
     const bool there = i < call->n_outputs && call->outputs[i].dtype != EP_DTYPE_UNDEFINED;
     return there ? &call->outputs[i] : NULL;
@@ -99,7 +98,7 @@ ep_status ep__element_size(ep_dtype dtype, size_t *size, ep_error *err);
 ep_status ep__front_axis(int64_t axis, int rank, int *out, ep_error *err);
 
 /* The elements of an INT64 or INT32 array as int64, in scratch or in place. */
-ep_status ep__int_values(const ep__call *call, const ep__array *array, const int64_t **values,
+ep_status ep__int_values(const ep__call *call, const ep_array *array, const int64_t **values,
                          ep_error *err);
 
 /* The integers of input `i`, or of the attribute of older opsets; `*values` is NULL when neither
@@ -107,15 +106,25 @@ ep_status ep__int_values(const ep__call *call, const ep__array *array, const int
 ep_status ep__ints_or_attr(const ep__call *call, uint32_t i, const char *attr,
                            const int64_t **values, uint32_t *count, ep_error *err);
 
+/* The one integer of input `i`, `otherwise` when it is left out. */
+ep_status ep__int_value(const ep__call *call, uint32_t i, int64_t otherwise, int64_t *out,
+                        ep_error *err);
+
 /* Element 0 of an array as double. */
-double ep__first(const ep__array *array);
+double ep__first(const ep_array *array);
 
 /* The failures that many kernels share. */
-ep_status ep__bad_dtype(const ep__array *array, ep_error *err);
-ep_status ep__bad_out_shape(const ep__array *out, ep_error *err);
+ep_status ep__bad_dtype(const ep_array *array, ep_error *err);
+ep_status ep__bad_out_shape(const ep_array *out, ep_error *err);
 
 /* Product of dims[begin .. end - 1]; the shape's elements are known to fit. */
 int64_t ep__product(const ep_shape *shape, int begin, int end);
+
+/* How many rows of `n` elements make a piece of ep_parallel that is worth a thread's while. */
+static inline uint64_t ep__rows_a_piece(int64_t n)
+{
+    return n > 0 && n < 16384 ? 16384 / (uint64_t)n : 1;
+}
 
 /* Row-major strides in elements. */
 void ep__strides(const ep_shape *shape, int64_t strides[EP_MAX_RANK]);
@@ -130,10 +139,12 @@ ep_dtype ep__wide(ep_dtype dtype);
  * integers truncated (4-bit ones rounded) and saturated, NaN to 0, integers to integers wrapped.
  * `saturate` is for 8-bit floats. Neither type may be UNDEFINED in ep__wide. */
 void ep__convert(ep_dtype to, void *out, ep_dtype from, const void *in, uint64_t n, bool saturate);
+/* The same on up to `threads` threads. */
+void ep__convert_pieces(uint32_t threads, ep_dtype to, void *out, ep_dtype from, const void *in,
+                        uint64_t n, bool saturate);
 
 /* The elements of `array` as ep__wide(array->dtype), in scratch or in place. */
-ep_status ep__widened(const ep__call *call, const ep__array *array, const void **out,
-                      ep_error *err);
+ep_status ep__widened(const ep__call *call, const ep_array *array, const void **out, ep_error *err);
 
 /* Least and greatest value of a type (for floats the infinities), in its wide type. */
 typedef union ep__number {
@@ -168,6 +179,8 @@ typedef struct ep__walk {
     int64_t row;
     int64_t step[EP__WALK_ARRAYS];
     int64_t position[EP__WALK_RANK];
+    int64_t skipped; /* elements of its row that lie before the first */
+    uint64_t left;   /* elements after this row */
 } ep__walk;
 
 /* A walk over `shape` without arrays. */
@@ -179,8 +192,17 @@ bool ep__walk_add(ep__walk *walk, const ep_shape *shape);
 bool ep__walk_begin(ep__walk *walk);
 bool ep__walk_next(ep__walk *walk);
 
+/* Elements that a piece of a walk has, for work that is little more than reading and writing. */
+#define EP__PIECE ((uint64_t)1 << 15)
+
+/* Visits pieces of EP__PIECE elements on up to `threads` threads: `body` gets each as a walk that
+ * has begun, to be followed by do { } while (ep__walk_next(piece)). Array 0 must not repeat. */
+typedef void (*ep__walk_body)(ep__walk *piece, const void *context);
+void ep__walk_pieces(uint32_t threads, const ep__walk *walk, ep__walk_body body,
+                     const void *context);
+
 /* Copies along a walk: array 0 is written, array 1 read. `size` is 1, 2, 4, 8 or 16 bytes. */
-void ep__copy(ep__walk *walk, size_t size, void *out, const void *in);
+void ep__copy(uint32_t threads, const ep__walk *walk, size_t size, void *out, const void *in);
 
 /* ---- loops that several files use ---------------------------------------------------------- */
 

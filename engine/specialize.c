@@ -69,6 +69,53 @@ static ep_status walk(ep_network *network, ep__folder *folder, bool *node_needed
     return EP_OK;
 }
 
+/* ---- to be executed ------------------------------------------------------------------------ */
+
+/* What the file states of tensors that nodes compute is a hint for plans; here it would have to be
+ * true. */
+static void forget_stated(ep_network *network)
+{
+    for (uint32_t i = 0; i < network->n_tensors; i++) {
+        ep_tensor *tensor = &network->tensors[i];
+        if (tensor->producer != EP_NO_INDEX) tensor->has_shape = false;
+    }
+}
+
+/* Infers the node's shapes; they stay unknown where an input's is, or where they depend on
+ * values. */
+static ep_status infer_known(ep_network *network, const ep_node *node, ep_error *err)
+{
+    ep_error why = {.status = EP_OK};
+    for (uint32_t i = 0; i < node->n_inputs; i++) {
+        const ep_tensor *input = ep_node_input(network, node, i);
+        if (input && !input->has_shape) return EP_OK;
+    }
+    const ep_status status = ep_infer_shapes(network, node, &why);
+    if (status == EP_OK) return EP_OK;
+    if (status != EP_UNSUPPORTED) return ep_fail(err, status, "%s", why.text);
+    for (uint32_t i = 0; i < node->n_outputs; i++) {
+        ep_tensor *output = ep_node_output(network, node, i);
+        if (output) output->has_shape = false;
+    }
+    return EP_OK;
+}
+
+/* The walk: what cannot be folded into a value remains. */
+static ep_status walk_to_run(ep_network *network, ep__folder *folder, bool *node_needed,
+                             ep_error *err)
+{
+    forget_stated(network);
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        const ep_node *node = &network->nodes[i];
+        if (!node_needed[i]) continue;
+        bool folded = false;
+        if (ep__is_constant(network, node)) EP_TRY(ep__try_fold(folder, node, &folded, err));
+        if (!folded) EP_TRY(infer_known(network, node, err));
+        node_needed[i] = !folded;
+    }
+    return EP_OK;
+}
+
 /* Drops nodes that are not needed and says anew who produces what. */
 static void remove_nodes(ep_network *network, const bool *node_needed)
 {
@@ -95,7 +142,7 @@ static ep_status specialize(ep_network *network, const ep_specialize_options *op
     memset(node_needed, 1, network->n_nodes * sizeof *node_needed);
     find_needed(network, node_needed, tensor_needed);
     EP_TRY(ep__folder_init(folder, network, node_needed, err));
-    EP_TRY(walk(network, folder, node_needed, err));
+    EP_TRY((options->to_run ? walk_to_run : walk)(network, folder, node_needed, err));
     find_needed(network, node_needed, tensor_needed); /* what fed only folded nodes goes too */
     EP_TRY(ep__folder_finish(folder, tensor_needed, err));
     remove_nodes(network, node_needed);

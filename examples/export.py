@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-LARGEST_KEPT = 256  # elements
+LEAST_STRIPPED = 256  # elements
 
 
 def stripped_value(weight):
@@ -32,14 +32,14 @@ def stripped_value(weight):
 
 
 def strip(model):
-    """Replaces each floating-point initializer of more than LARGEST_KEPT elements by a
+    """Replaces each floating-point initializer of LEAST_STRIPPED elements or more by a
     ConstantOfShape node `stripped:NAME`. Integers stay: they are indices and shapes."""
     graph = model.graph
     nodes = []
     initializers = []
     for tensor in graph.initializer:
         weight = numpy_helper.to_array(tensor)
-        if weight.size <= LARGEST_KEPT or not np.issubdtype(weight.dtype, np.floating):
+        if weight.size < LEAST_STRIPPED or not np.issubdtype(weight.dtype, np.floating):
             initializers.append(tensor)
             continue
         dims = numpy_helper.from_array(np.array(weight.shape, np.int64), tensor.name + "__dims")

@@ -125,6 +125,14 @@ uint64_t ep_tensor_elements(const ep_tensor *tensor);
 bool ep_tensor_ints(const ep_tensor *tensor, int64_t *values, uint32_t capacity, uint32_t *count);
 /* Reads element 0 of a one-element (or splat) constant of any real type as double. */
 bool ep_tensor_scalar(const ep_tensor *tensor, double *value);
+/* Writes every element of a constant (EP_CONST_DATA or EP_CONST_SPLAT, not of strings) to `out`, a
+ * dense array of ep_dtype_bytes(dtype, elements) bytes: varints decoded, splats spread. */
+void ep_tensor_copy(const ep_tensor *tensor, void *out);
+
+/* Reads a file that holds one TensorProto, as ONNX's test data does. `*out` is a constant with
+ * EP_CONST_DATA, dense and aligned for any type, in `arena`. Errors: EP_BAD_FILE, EP_BAD_MODEL,
+ * EP_UNSUPPORTED (strings, external data), EP_NO_MEMORY. */
+ep_status ep_tensor_file_read(const char *path, ep_arena *arena, ep_tensor *out, ep_error *err);
 
 /* ---- nodes --------------------------------------------------------------------------------- */
 
@@ -136,7 +144,8 @@ typedef enum ep_attr_type {
     EP_ATTR_INT,
     EP_ATTR_STRING,
     EP_ATTR_TENSOR, /* `tensor`: a constant tensor of the network */
-    EP_ATTR_GRAPH,  /* present, not imported: `graph_captures` of the node say what it reads */
+    EP_ATTR_GRAPH,  /* `graph`: the body of an If, Loop or Scan; NULL when it is none that can be
+                       executed, then `string` says why */
     EP_ATTR_FLOATS,
     EP_ATTR_INTS,
     EP_ATTR_STRINGS,
@@ -154,7 +163,13 @@ typedef struct ep_attr {
     const float *floats;
     const int64_t *ints;
     const char *const *strings; /* each terminated */
+    const ep_network *graph;
 } ep_attr;
+
+/* What a body reads from outside: its tensor, and which input of the node brings it. */
+typedef struct ep_capture {
+    uint32_t tensor, node_input;
+} ep_capture;
 
 typedef struct ep_node {
     const char *name;       /* unique; "OPTYPE_INDEX" where the file has none */
@@ -185,17 +200,19 @@ struct ep_network {
         *inputs; /* run-time inputs: initializers that are also listed as inputs are not */
     uint32_t n_outputs;
     const uint32_t *outputs;
+    uint32_t n_captures; /* of a body; a network has none */
+    const ep_capture *captures;
     int64_t batch_from, batch_to; /* static network: leading dimension of the first input in the
                                      file (1 when symbolic) and now; 0, 0 as imported */
     uint32_t n_maps;
     ep_map *maps; /* the model and its external data; owned */
 };
 
-/* Imports an ONNX file: opsets 7 to 24 of ONNX's own domain, other domains as they come. Raw, typed
- * and external data; external data only from regular files inside the model's folder. Message
- * nesting, counts and sizes are checked before anything is believed. Errors: EP_BAD_FILE,
- * EP_BAD_MODEL (one line: file, node or tensor, bound, value), EP_NO_MEMORY. `*out` is the
- * caller's, to be freed with ep_network_free. */
+/* Imports an ONNX file: opsets 7 to 24 of ONNX's own domain, older ones if their operators are
+ * those of opset 7, other domains as they come. Raw, typed and external data; external data only
+ * from regular files inside the model's folder. Message nesting, counts and sizes are checked
+ * before anything is believed. Errors: EP_BAD_FILE, EP_BAD_MODEL (one line: file, node or tensor,
+ * bound, value), EP_NO_MEMORY. `*out` is the caller's, to be freed with ep_network_free. */
 ep_status ep_network_load(const char *path, ep_network **out, ep_error *err);
 /* The same from memory: `folder` is where external data may lie (NULL: none allowed), `path` is
  * for messages. The bytes must outlive the network. For tests and fuzzers. */
@@ -203,6 +220,37 @@ ep_status ep_network_parse(const void *bytes, size_t size, const char *path, con
                            ep_network **out, ep_error *err);
 /* Frees either form; accepts NULL. A static network must go before the one it was made from. */
 void ep_network_free(ep_network *network);
+
+/* ---- weights of a file --------------------------------------------------------------------- */
+
+/* A network of an ONNX file keeps its shapes, and thereby its plan, without its weights. A stripped
+ * weight NAME is a ConstantOfShape node `stripped:NAME` whose input is the initializer
+ * `NAME__dims`. */
+typedef struct ep_weights_summary {
+    uint64_t weights, elements; /* that were stripped or filled */
+    uint64_t model_bytes;
+    uint64_t data_bytes; /* of the external data beside the model; 0: there is none */
+} ep_weights_summary;
+
+/* Writes the model with values for its stripped weights, which depend on `seed` and on the name of
+ * each alone and let the activations of the network keep their size:
+ *   - the weight of a convolution, matrix product or recurrent layer is uniform, of mean 0 and such
+ *     variance that the output has about variance 1 (4 where a Sigmoid gates it) if the network's
+ *     inputs have variance 1;
+ *   - other tables (embeddings, positions) are uniform with variance 1;
+ *   - vectors (biases, scales) lie around the value that they have in the file, at most by half of
+ *     it, and around 0 by 1/32, and have exactly that mean;
+ *   - the parameters of a BatchNormalization keep the value that they have.
+ * Bodies of If, Loop and Scan are filled, too; whatever else is in the file stays as it is, byte
+ * for byte. External data, and weights that make the file larger than 2 GiB, go to `out_path`.data.
+ * Both files are complete before they replace what was there. */
+ep_status ep_weights_fill(const char *path, uint64_t seed, const char *out_path,
+                          ep_weights_summary *summary, ep_error *err);
+
+/* The inverse: strips initializers of 256 floats or more (of 16 bits or more). Their elements all
+ * get the mean of a vector, or one over the fan-in of anything else. */
+ep_status ep_weights_strip(const char *path, const char *out_path, ep_weights_summary *summary,
+                           ep_error *err);
 
 /* ---- operators ----------------------------------------------------------------------------- */
 
@@ -255,7 +303,8 @@ typedef ep_status (*ep_shape_function)(ep_network *network, const ep_node *node,
 /* One operator of ONNX's own domain: a line of graph/ops.def. */
 struct ep_op {
     const char *name;
-    int since, until; /* opsets in which it exists (until 0: still) */
+    int since, until; /* opsets in which it exists (until 0: still) and, before 7, means the same
+                         as in 7 */
     ep_shape_function shape;
     ep_layer_type layer;
 };

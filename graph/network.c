@@ -7,15 +7,9 @@
 static ep_status start(ep__importer *im)
 {
     im->scratch = ep_arena_new();
-    im->tensor_names = ep_names_new();
-    im->node_names = ep_names_new();
     im->map_index = ep_names_new();
-    const bool complete = im->scratch && im->tensor_names && im->node_names && im->map_index;
-    if (!complete) return ep_fail_memory(im->err);
-    void *list = NULL; /* so that there is one also for a node without operands */
-    EP_TRY(ep_grow(&list, &im->list_capacity, 1, sizeof *im->list, im->err));
-    im->list = list;
-    return EP_OK;
+    if (!im->scratch || !im->map_index) return ep_fail_memory(im->err);
+    return ep__graph_init(&im->graph, 0, im->err);
 }
 
 /* Frees all but what the network keeps. */
@@ -25,13 +19,9 @@ static void finish(ep__importer *im)
     ep_names_free(im->function_index);
     ep_names_free(im->opsets);
     ep_names_free(im->map_index);
-    ep_names_free(im->node_names);
-    ep_names_free(im->tensor_names);
     ep_arena_free(im->scratch);
     free(im->maps);
-    free(im->list);
-    free(im->nodes);
-    free(im->slots);
+    ep__graph_free(&im->graph);
 }
 
 /* "resnet50" of "models/resnet50.onnx" */
@@ -98,8 +88,7 @@ ep_status ep_network_parse(const void *bytes, size_t size, const char *path, con
     return parse((ep_map){.data = bytes, .size = size}, false, path, folder, out, err);
 }
 
-/* The folder of `path`, NULL when out of memory; the caller frees it. */
-static char *folder_of(const char *path)
+char *ep__folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     if (!slash) return strdup(".");
@@ -111,7 +100,7 @@ ep_status ep_network_load(const char *path, ep_network **out, ep_error *err)
     *out = NULL;
     ep_map model;
     EP_TRY(ep_map_open(path, &model, err));
-    char *folder = folder_of(path);
+    char *folder = ep__folder_of(path);
     const ep_status status =
         folder ? parse(model, true, path, folder, out, err) : ep_fail_memory(err);
     free(folder);

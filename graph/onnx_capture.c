@@ -1,5 +1,5 @@
-/* What subgraphs (If, Loop, Scan) read from outside: to the importer the node that has them is
- * opaque, but what they read must stay alive and be computed before it. */
+/* What subgraphs (If, Loop, Scan) read from outside: it must stay alive and be computed before the
+ * node that has them. */
 #include "graph/onnx_internal.h"
 
 /* The names that one subgraph defines, and those of the subgraphs around it. */
@@ -45,9 +45,10 @@ static ep_status read_name(const capture *c, const locals *own, const char *name
     }
     uint32_t tensor;
     EP_TRY(ep__use(im, c->scope, name, &tensor));
-    const uint32_t node = im->n_nodes + 1;
-    if (tensor == EP_NO_INDEX || im->slots[tensor].captured_by == node) return EP_OK;
-    im->slots[tensor].captured_by = node;
+    const uint32_t node = im->graph.n_nodes + 1;
+    if (tensor == EP_NO_INDEX || im->graph.slots[tensor].captured_by == node) return EP_OK;
+    im->graph.slots[tensor].captured_by = node;
+    im->graph.slots[tensor].captured_at = im->graph.n_list;
     return ep__list_add(im, tensor);
 }
 

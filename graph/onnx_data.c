@@ -46,13 +46,6 @@ ep_status ep__set_data(ep__importer *im, ep_tensor *tensor, const void *bytes, u
     return tensor->data ? EP_OK : ep_fail_memory(im->err);
 }
 
-/* Little endian; 4-bit types come as pairs, other integers are cut to their width. */
-static void store(uint8_t *to, unsigned width, ep_dtype dtype, uint64_t value)
-{
-    if (dtype == EP_DTYPE_BOOL) value = value != 0;
-    memcpy(to, &value, width);
-}
-
 /* Data in a typed field that protobuf-c unpacked. */
 static ep_status set_typed(ep__importer *im, const EpOnnx__TensorProto *proto, const char *name,
                            uint64_t needed, ep_tensor *tensor)
@@ -74,10 +67,11 @@ static ep_status set_typed(ep__importer *im, const EpOnnx__TensorProto *proto, c
     uint8_t *data = ep_arena_take(im->arena, needed, 1);
     if (!data) return ep_fail_memory(im->err);
     for (size_t i = 0; i < count && field == EP__ONNX_INT32_DATA; i++) {
-        store(data + i * width, width, tensor->dtype, (uint64_t)(int64_t)proto->int32_data[i]);
+        ep__store_number(tensor->dtype, width, (uint64_t)(int64_t)proto->int32_data[i],
+                         data + i * width);
     }
     for (size_t i = 0; i < count && field == EP__ONNX_UINT64_DATA; i++) {
-        store(data + i * width, width, tensor->dtype, proto->uint64_data[i]);
+        ep__store_number(tensor->dtype, width, proto->uint64_data[i], data + i * width);
     }
     if (values) memcpy(data, values, (size_t)needed);
     tensor->constness = EP_CONST_DATA;
@@ -116,9 +110,7 @@ static ep_status set_varints(ep__importer *im, const uint8_t *bytes, uint64_t si
     if (!data) return ep_fail_memory(im->err);
     tensor->data = data;
     tensor->data_bytes = needed;
-    for (uint64_t i = 0; i < count; i++) {
-        store(data + i * width, width, tensor->dtype, ep__varint_next(&bytes));
-    }
+    ep__decode_varints(tensor->dtype, bytes, needed, data);
     return EP_OK;
 }
 
@@ -182,7 +174,7 @@ ep_status ep__read_tensor(ep__importer *im, const EpOnnx__TensorProto *proto, co
     EP_FAIL_IF(proto->segment, im->err, EP_UNSUPPORTED, "%s: tensor '%.200s' is cut into segments",
                im->path, name);
     const uint64_t needed = ep_dtype_bytes(tensor->dtype, elements);
-    if (proto->data_location == 1) {
+    if (proto->data_location == EP__ONNX_EXTERNAL) {
         const uint8_t *bytes;
         EP_TRY(ep__find_external(im, proto, name, needed, &bytes));
         return ep__set_data(im, tensor, bytes, needed);

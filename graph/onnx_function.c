@@ -167,6 +167,7 @@ ep_status ep__call_function(ep__importer *im, const ep__scope *scope, const EpOn
         EP_TRY(ep__read_opsets(im, f->opset_import, f->n_opset_import, name, &function->opsets));
     }
     ep__scope callee = {
+        .level = scope->level,
         .prefix = ep_arena_printf(im->scratch, "%s/", name),
         .tensors = ep_names_new(),
         .opsets = function->opsets,

@@ -1,4 +1,5 @@
 /* ModelProto -> network: the graph of the file, in the order in which names get their meaning. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/onnx_internal.h"
@@ -40,11 +41,13 @@ static ep_status read_shape(ep__importer *im, const EpOnnx__TensorShapeProto *pr
     return EP_OK;
 }
 
-/* A graph input must be a tensor with an element type and without negative dimensions. */
-static ep_status read_input_type(ep__importer *im, const EpOnnx__ValueInfoProto *proto,
-                                 ep_tensor *tensor)
+/* A graph input must be a tensor with an element type and without negative dimensions; a body need
+ * not say what it is. */
+static ep_status read_input_type(ep__importer *im, const ep__scope *scope,
+                                 const EpOnnx__ValueInfoProto *proto, ep_tensor *tensor)
 {
     const EpOnnx__TypeProto *type = proto->type;
+    if (!type && scope->level > 0) return EP_OK;
     EP_FAIL_IF(!type || !type->tensor_type, im->err, EP_UNSUPPORTED,
                "%s: input '%.200s' is %s, only tensors are supported", im->path, tensor->name,
                kind_of(type));
@@ -73,7 +76,7 @@ static ep_status read_stated(ep__importer *im, const ep__scope *scope,
         const EpOnnx__TypeProto *type = protos[i]->type;
         const uint32_t index = ep_names_get(scope->tensors, ep__text(protos[i]->name));
         if (index == EP_NO_INDEX || !type || !type->tensor_type) continue;
-        ep_tensor *tensor = &im->slots[index].tensor;
+        ep_tensor *tensor = &im->graph.slots[index].tensor;
         if (tensor->producer == EP_NO_INDEX) continue;
         const EpOnnx__TypeProto__Tensor *stated = type->tensor_type;
         if (ep_dtype_valid(stated->elem_type)) tensor->dtype = (ep_dtype)stated->elem_type;
@@ -96,7 +99,7 @@ static ep_status import_initializers(ep__importer *im, const ep__scope *scope,
                    "%s: initializer %zu has no name", im->path, i);
         uint32_t index;
         EP_TRY(ep__define(im, scope, proto->name, &index));
-        ep_tensor *tensor = &im->slots[index].tensor;
+        ep_tensor *tensor = &im->graph.slots[index].tensor;
         EP_TRY(ep__read_tensor(im, proto, tensor->name, tensor));
     }
     return EP_OK;
@@ -114,15 +117,15 @@ static ep_status import_inputs(ep__importer *im, const ep__scope *scope,
                    im->path, i);
         uint32_t index;
         EP_TRY(ep__use(im, scope, proto->name, &index));
-        if (ep_tensor_is_const(&im->slots[index].tensor)) continue;
+        if (ep_tensor_is_const(&im->graph.slots[index].tensor)) continue;
         EP_TRY(ep__define(im, scope, proto->name, &index));
-        EP_TRY(read_input_type(im, proto, &im->slots[index].tensor));
+        EP_TRY(read_input_type(im, scope, proto, &im->graph.slots[index].tensor));
         inputs[network->n_inputs++] = index;
     }
     return EP_OK;
 }
 
-/* Claims the names that the graph itself uses before functions make up theirs. */
+/* Claims the names that the nodes themselves use before functions make up theirs. */
 static ep_status claim_names(ep__importer *im, const ep__scope *scope,
                              const EpOnnx__GraphProto *graph)
 {
@@ -145,8 +148,9 @@ static ep_status import_outputs(ep__importer *im, const ep__scope *scope,
     if (!outputs) return ep_fail_memory(im->err);
     for (size_t i = 0; i < graph->n_output; i++) {
         const char *name = ep__text(graph->output[i]->name);
-        const uint32_t index = ep_names_get(scope->tensors, name);
-        EP_FAIL_IF(index == EP_NO_INDEX || !im->slots[index].defined, im->err, EP_BAD_MODEL,
+        uint32_t index;
+        EP_TRY(ep__use(im, scope, name, &index));
+        EP_FAIL_IF(index == EP_NO_INDEX || !im->graph.slots[index].defined, im->err, EP_BAD_MODEL,
                    "%s: output '%.200s' is made by no node", im->path, name);
         outputs[i] = index;
     }
@@ -157,27 +161,38 @@ static ep_status import_outputs(ep__importer *im, const ep__scope *scope,
 
 static ep_status check_inputs_defined(const ep__importer *im)
 {
-    for (uint32_t i = 0; i < im->n_nodes; i++) {
-        const ep_node *node = &im->nodes[i];
+    for (uint32_t i = 0; i < im->graph.n_nodes; i++) {
+        const ep_node *node = &im->graph.nodes[i];
         for (uint32_t k = 0; k < node->n_inputs; k++) {
             const uint32_t tensor = node->inputs[k];
-            if (tensor == EP_NO_INDEX || im->slots[tensor].defined) continue;
+            if (tensor == EP_NO_INDEX || im->graph.slots[tensor].defined) continue;
             return ep_fail(im->err, EP_BAD_MODEL,
                            "%s: node '%.200s' (%.100s): input '%.200s' is made by no node and is "
                            "no input or initializer of the graph",
-                           im->path, node->name, node->op_type, im->slots[tensor].tensor.name);
+                           im->path, node->name, node->op_type,
+                           im->graph.slots[tensor].tensor.name);
         }
     }
     return EP_OK;
 }
 
-static ep_status import_graph(ep__importer *im, const ep__scope *scope,
+/* What the graph has besides nodes, and the names of what they make. */
+static ep_status define_names(ep__importer *im, const ep__scope *scope,
                               const EpOnnx__GraphProto *graph, ep_network *network)
 {
-    EP_FAIL_IF(graph->n_node == 0, im->err, EP_BAD_MODEL, "%s: the graph has no nodes", im->path);
     EP_TRY(import_initializers(im, scope, graph));
     EP_TRY(import_inputs(im, scope, graph, network));
-    EP_TRY(claim_names(im, scope, graph));
+    return claim_names(im, scope, graph);
+}
+
+static ep_status read_graph(ep__importer *im, ep__scope *scope, const EpOnnx__GraphProto *graph,
+                            ep_network *network)
+{
+    ep__body *body = scope->body;
+    scope->body = NULL; /* what is defined here is no capture, whatever its name is outside */
+    const ep_status status = define_names(im, scope, graph, network);
+    scope->body = body;
+    EP_TRY(status);
     EP_TRY(ep__import_nodes(im, scope, graph->node, graph->n_node));
     EP_TRY(read_stated(im, scope, graph->value_info, graph->n_value_info));
     EP_TRY(read_stated(im, scope, graph->output, graph->n_output));
@@ -188,16 +203,52 @@ static ep_status import_graph(ep__importer *im, const ep__scope *scope,
 
 /* ---- the network --------------------------------------------------------------------------- */
 
-static ep_status keep(ep__importer *im, ep_network *network)
+ep_status ep__graph_init(ep__graph *graph, int level, ep_error *err)
 {
-    network->opset = (int)ep_names_get(im->opsets, "");
-    network->n_nodes = im->n_nodes;
-    network->nodes = ep_arena_copy(im->arena, im->nodes, im->n_nodes * sizeof *im->nodes);
-    network->n_tensors = im->n_slots;
-    network->tensors = EP_NEW(im->arena, ep_tensor, im->n_slots);
-    if (!network->nodes || !network->tensors) return ep_fail_memory(im->err);
-    for (uint32_t i = 0; i < im->n_slots; i++) network->tensors[i] = im->slots[i].tensor;
+    *graph =
+        (ep__graph){.level = level, .tensor_names = ep_names_new(), .node_names = ep_names_new()};
+    if (!graph->tensor_names || !graph->node_names) return ep_fail_memory(err);
+    void *list = NULL; /* so that there is one also for a node without operands */
+    EP_TRY(ep_grow(&list, &graph->list_capacity, 1, sizeof *graph->list, err));
+    graph->list = list;
     return EP_OK;
+}
+
+void ep__graph_free(ep__graph *graph)
+{
+    ep_names_free(graph->tensor_names);
+    ep_names_free(graph->node_names);
+    free(graph->list);
+    free(graph->nodes);
+    free(graph->slots);
+    *graph = (ep__graph){0};
+}
+
+static ep_status keep(ep__importer *im, const ep__scope *scope, ep_network *network)
+{
+    const ep__graph *graph = &im->graph;
+    uint32_t opset = ep_names_get(scope->opsets, "");
+    if (opset == EP_NO_INDEX) opset = ep_names_get(im->opsets, "");
+    network->opset = (int)opset;
+    network->n_nodes = graph->n_nodes;
+    network->nodes = ep_arena_copy(im->arena, graph->nodes, graph->n_nodes * sizeof *graph->nodes);
+    network->n_tensors = graph->n_slots;
+    network->tensors = EP_NEW(im->arena, ep_tensor, graph->n_slots);
+    if (!network->nodes || !network->tensors) return ep_fail_memory(im->err);
+    for (uint32_t i = 0; i < graph->n_slots; i++) network->tensors[i] = graph->slots[i].tensor;
+    return EP_OK;
+}
+
+ep_status ep__import_graph(ep__importer *im, ep__scope *scope, const EpOnnx__GraphProto *graph,
+                           ep_network *network)
+{
+    scope->tensors = ep_names_new();
+    const ep_status status =
+        scope->tensors ? read_graph(im, scope, graph, network) : ep_fail_memory(im->err);
+    ep_names_free(scope->tensors);
+    scope->tensors = NULL;
+    EP_TRY(status);
+    return keep(im, scope, network);
 }
 
 ep_status ep__onnx_import(ep__importer *im, const EpOnnx__ModelProto *model, ep_network *network)
@@ -208,11 +259,9 @@ ep_status ep__onnx_import(ep__importer *im, const EpOnnx__ModelProto *model, ep_
         ep__read_opsets(im, model->opset_import, model->n_opset_import, "the model", &im->opsets));
     EP_FAIL_IF(ep_names_get(im->opsets, "") == EP_NO_INDEX, im->err, EP_UNSUPPORTED,
                "%s: the model imports no opset of ONNX", im->path);
+    EP_FAIL_IF(model->graph->n_node == 0, im->err, EP_BAD_MODEL, "%s: the graph has no nodes",
+               im->path);
     EP_TRY(ep__register_functions(im, model));
-    const ep__scope scope = {.prefix = "", .tensors = ep_names_new(), .opsets = im->opsets};
-    const ep_status status =
-        scope.tensors ? import_graph(im, &scope, model->graph, network) : ep_fail_memory(im->err);
-    ep_names_free(scope.tensors);
-    EP_TRY(status);
-    return keep(im, network);
+    ep__scope scope = {.prefix = "", .opsets = im->opsets};
+    return ep__import_graph(im, &scope, model->graph, network);
 }

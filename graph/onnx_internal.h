@@ -7,9 +7,12 @@
  *   onnx_attr      AttributeProto -> attribute
  *   onnx_function  calls of local functions -> the nodes of their bodies
  *   onnx_capture   what subgraphs read from outside
+ *   onnx_body      subgraphs -> networks
  *   onnx_data      TensorProto -> constant
  *   onnx_external  data in other files
  *   onnx_sort      topological order
+ *
+ * and, on top of them, onnx_rewrite.h: a file written anew.
  *
  * The unpacked message lives in a scratch arena until the import ends; what the network keeps is
  * copied into its own arena. Every message begins with the path of the file; a name from the file
@@ -35,6 +38,9 @@ enum {
     EP__ONNX_FIRST_PRIVATE = 10000,
 };
 
+/* TensorProto.data_location: its data is in another file */
+enum { EP__ONNX_EXTERNAL = 1 };
+
 /* AttributeProto.type */
 enum {
     EP__ONNX_ATTR_FLOAT = 1,
@@ -53,11 +59,33 @@ enum {
 /* A tensor while the network grows. */
 typedef struct ep__slot {
     ep_tensor tensor;
-    bool defined;         /* an input, a constant, or made by a node seen so far */
+    bool defined;         /* an input, a constant, a capture, or made by a node seen so far */
     uint32_t captured_by; /* last node whose subgraphs capture it, counted from 1 */
+    uint32_t captured_at; /* which of that node's inputs it is */
 } ep__slot;
 
+/* A network while it grows: of the file, or of the body of an If, Loop or Scan. */
+typedef struct ep__graph {
+    int level; /* 0: of the file; 1: the body of one of its nodes; ... */
+    ep__slot *slots;
+    uint32_t n_slots, slots_capacity;
+    ep_node *nodes;
+    uint32_t n_nodes, nodes_capacity;
+    uint32_t *list; /* the inputs of the node that is being made */
+    uint32_t n_list, list_capacity;
+    ep_names *tensor_names, *node_names; /* of the network; value: see ep__unique_name */
+} ep__graph;
+
 typedef struct ep__scope ep__scope;
+
+/* What a body may capture, and what it does. */
+typedef struct ep__body {
+    const ep__scope *outer; /* where the node that has it is */
+    const ep__graph *graph; /* of `outer` */
+    uint32_t node;          /* that node in `graph`, counted from 1 */
+    ep_capture *captures;
+    uint32_t n_captures, capacity;
+} ep__body;
 
 /* What an attribute of a local function stands for in one call. */
 typedef struct ep__binding {
@@ -65,12 +93,14 @@ typedef struct ep__binding {
     const ep__scope *scope; /* where the names in a subgraph `value` belong */
 } ep__binding;
 
-/* What names mean: in the graph of the file, or in one call of a local function. */
+/* What names mean: in the graph of the file, in a body, or in one call of a local function. */
 struct ep__scope {
+    int level;              /* of the graph that `tensors` are in */
+    ep__body *body;         /* NULL when there is nothing around to capture */
     const char *prefix;     /* "", or "CALL/" */
     ep_names *tensors;      /* name in the file -> slot, or EP__ABSENT */
     const ep_names *opsets; /* domain -> version */
-    ep_names *attributes;   /* name -> binding; NULL in the graph of the file */
+    ep_names *attributes;   /* name -> binding; NULL outside functions */
     ep__binding *bindings;
 };
 
@@ -92,14 +122,8 @@ typedef struct ep__importer {
     bool mapped;        /* `model` is a mapping, of which pages may be forgotten */
     ep_error *err;
 
-    ep__slot *slots;
-    uint32_t n_slots, slots_capacity;
-    ep_node *nodes;
-    uint32_t n_nodes, nodes_capacity;
-    uint32_t *list; /* the inputs of the node that is being made */
-    uint32_t n_list, list_capacity;
-    ep_names *tensor_names, *node_names; /* of the network; value: see ep__unique_name */
-    ep_names *opsets;                    /* of the file */
+    ep__graph graph;  /* that is being made */
+    ep_names *opsets; /* of the file */
 
     ep__function *functions;
     uint32_t n_functions;
@@ -118,6 +142,8 @@ typedef struct ep__importer {
 /* Unpacks `im->model` into the scratch arena. Large data of tensors is not copied: a Chunk says
  * where in the file it is, and is within bounds. Errors: EP_BAD_MODEL, EP_NO_MEMORY. */
 ep_status ep__onnx_unpack(const ep__importer *im, const EpOnnx__ModelProto **out);
+/* The same for a file that holds one tensor. */
+ep_status ep__onnx_unpack_tensor(const ep__importer *im, const EpOnnx__TensorProto **out);
 
 /* Reading a byte of a mapping may make megabytes around it resident, which adds up. So after
  * walking over this much, what has been read is forgotten. */
@@ -131,6 +157,19 @@ static inline void ep__forget_model(const ep__importer *im)
 
 /* Fills `network` (zeroed but for its arena and path; maps are left to the caller). */
 ep_status ep__onnx_import(ep__importer *im, const EpOnnx__ModelProto *model, ep_network *network);
+
+/* The same for one graph: `im->graph` is new and `scope` empty. */
+ep_status ep__import_graph(ep__importer *im, ep__scope *scope, const EpOnnx__GraphProto *graph,
+                           ep_network *network);
+
+/* Makes `graph` empty. Free with ep__graph_free, also after errors. */
+ep_status ep__graph_init(ep__graph *graph, int level, ep_error *err);
+void ep__graph_free(ep__graph *graph);
+
+/* ---- network ------------------------------------------------------------------------------- */
+
+/* The folder of `path`, NULL when out of memory; the caller frees it. */
+char *ep__folder_of(const char *path);
 
 /* ---- onnx_scope ---------------------------------------------------------------------------- */
 
@@ -164,6 +203,9 @@ ep_status ep__add_constant(ep__importer *im, const char *name, const EpOnnx__Ten
 ep_status ep__read_opsets(ep__importer *im, EpOnnx__OperatorSetIdProto *const *protos, size_t count,
                           const char *where, ep_names **out);
 
+/* EP_UNSUPPORTED when the node's operator is of an opset too old. */
+ep_status ep__check_opset(ep__importer *im, const ep_node *node);
+
 /* Counts what local functions expand to; EP_UNSUPPORTED when it is too much. */
 ep_status ep__spend(ep__importer *im, uint64_t amount);
 
@@ -193,7 +235,7 @@ ep__binding ep__resolve(const ep__scope *scope, const EpOnnx__AttributeProto *at
 /* AttributeProto.type, deduced where an old file lacks it; 0 when there is no value. */
 int ep__attr_type(const EpOnnx__AttributeProto *attribute);
 
-/* Sets `node->attrs`; `node->name` is there already. */
+/* Sets `node->attrs`; `node->name` is there already. Bodies are left to ep__import_bodies. */
 ep_status ep__import_attributes(ep__importer *im, const ep__scope *scope,
                                 const EpOnnx__NodeProto *proto, ep_node *node);
 
@@ -212,6 +254,13 @@ ep_status ep__call_function(ep__importer *im, const ep__scope *scope, const EpOn
 
 /* Appends to `im->list` what `graph`, a subgraph of the node made next, reads from `scope`. */
 ep_status ep__capture(ep__importer *im, const ep__scope *scope, const EpOnnx__GraphProto *graph);
+
+/* ---- onnx_body ----------------------------------------------------------------------------- */
+
+/* Imports the bodies of the node made next, whose captures have been listed, into its attributes.
+ * A body that is none we can execute stays NULL: whoever plans does not need it. */
+ep_status ep__import_bodies(ep__importer *im, const ep__scope *scope,
+                            const EpOnnx__NodeProto *proto, const ep_node *node);
 
 /* ---- onnx_data, onnx_external -------------------------------------------------------------- */
 

@@ -11,23 +11,24 @@ ep_status ep__node_name(ep__importer *im, const ep__scope *scope, const EpOnnx__
         *name ? ep_arena_printf(im->scratch, "%s%s", scope->prefix, name)
               : ep_arena_printf(im->scratch, "%s%s_%zu", scope->prefix, proto->op_type, index);
     if (!full) return ep_fail_memory(im->err);
-    return ep__unique_name(im, im->node_names, full, out);
+    return ep__unique_name(im, im->graph.node_names, full, out);
 }
 
 ep_status ep__add_node(ep__importer *im, ep_node *node, const uint32_t *inputs,
                        const uint32_t *outputs)
 {
-    void *nodes = im->nodes;
-    EP_TRY(ep_grow(&nodes, &im->nodes_capacity, (uint64_t)im->n_nodes + 1, sizeof *im->nodes,
-                   im->err));
-    im->nodes = nodes;
+    void *nodes = im->graph.nodes;
+    EP_TRY(ep_grow(&nodes, &im->graph.nodes_capacity, (uint64_t)im->graph.n_nodes + 1,
+                   sizeof *im->graph.nodes, im->err));
+    im->graph.nodes = nodes;
     node->inputs = ep_arena_copy(im->arena, inputs, node->n_inputs * sizeof *inputs);
     node->outputs = ep_arena_copy(im->arena, outputs, node->n_outputs * sizeof *outputs);
     if (!node->inputs || !node->outputs) return ep_fail_memory(im->err);
     for (uint32_t i = 0; i < node->n_outputs; i++) {
-        if (outputs[i] != EP_NO_INDEX) im->slots[outputs[i]].tensor.producer = im->n_nodes;
+        if (outputs[i] != EP_NO_INDEX)
+            im->graph.slots[outputs[i]].tensor.producer = im->graph.n_nodes;
     }
-    im->nodes[im->n_nodes++] = *node;
+    im->graph.nodes[im->graph.n_nodes++] = *node;
     return EP_OK;
 }
 
@@ -95,10 +96,10 @@ static ep_status import_constant(ep__importer *im, const ep__scope *scope,
     for (size_t i = 0; i < proto->n_attribute && !known; i++) {
         const EpOnnx__AttributeProto *a = ep__resolve(scope, proto->attribute[i]).value;
         const char *name = ep__text(proto->attribute[i]->name);
-        if (a) EP_TRY(set_constant(im, name, a, &im->slots[index].tensor, &known));
+        if (a) EP_TRY(set_constant(im, name, a, &im->graph.slots[index].tensor, &known));
     }
     EP_FAIL_IF(!known, im->err, EP_BAD_MODEL, "%s: constant '%.200s' has no value", im->path,
-               im->slots[index].tensor.name);
+               im->graph.slots[index].tensor.name);
     return EP_OK;
 }
 
@@ -115,7 +116,7 @@ static const ep_tensor *stripped_dims(const ep__importer *im, const ep__scope *s
     if (proto->n_input != 1) return NULL;
     const uint32_t index = ep_names_get(scope->tensors, proto->input[0]);
     if (index == EP_NO_INDEX || index == EP__ABSENT) return NULL;
-    const ep_tensor *dims = &im->slots[index].tensor;
+    const ep_tensor *dims = &im->graph.slots[index].tensor;
     return dims->constness == EP_CONST_DATA && dims->dtype == EP_DTYPE_INT64 ? dims : NULL;
 }
 
@@ -133,7 +134,7 @@ static ep_status import_stripped(ep__importer *im, const ep__scope *scope,
                im->path, proto->name, dims->name, EP_MAX_RANK);
     uint32_t index;
     EP_TRY(define_constant(im, scope, proto, &index));
-    ep_tensor *tensor = &im->slots[index].tensor;
+    ep_tensor *tensor = &im->graph.slots[index].tensor;
     tensor->dtype = EP_DTYPE_FLOAT;
     for (size_t i = 0; i < proto->n_attribute; i++) {
         const EpOnnx__TensorProto *value = proto->attribute[i]->t;
@@ -153,6 +154,10 @@ static ep_status import_captures(ep__importer *im, const ep__scope *scope,
     for (size_t i = 0; i < proto->n_attribute; i++) {
         const ep__binding bound = ep__resolve(scope, proto->attribute[i]);
         if (!bound.value) continue;
+        const bool has_graph = bound.value->g || bound.value->n_graphs > 0;
+        EP_FAIL_IF(has_graph && bound.scope->level != scope->level, im->err, EP_UNSUPPORTED,
+                   "%s: node '%.200s': its body comes from outside the body that it is in",
+                   im->path, ep__text(proto->name));
         if (bound.value->g) EP_TRY(ep__capture(im, bound.scope, bound.value->g));
         for (size_t k = 0; k < bound.value->n_graphs; k++) {
             EP_TRY(ep__capture(im, bound.scope, bound.value->graphs[k]));
@@ -199,16 +204,18 @@ static ep_status import_operator(ep__importer *im, const ep__scope *scope,
                     .opset = opset_of(im, scope, domain)};
     if (!node.op_type || !node.domain) return ep_fail_memory(im->err);
     EP_TRY(ep__node_name(im, scope, proto, index, &node.name));
+    EP_TRY(ep__check_opset(im, &node));
     EP_TRY(ep__import_attributes(im, scope, proto, &node));
-    im->n_list = 0;
+    im->graph.n_list = 0;
     EP_TRY(list_inputs(im, scope, proto));
-    const uint32_t n_formal = im->n_list;
+    const uint32_t n_formal = im->graph.n_list;
     EP_TRY(import_captures(im, scope, proto));
-    node.n_inputs = im->n_list;
+    node.n_inputs = im->graph.n_list;
     node.n_captures = node.n_inputs - n_formal;
     EP_TRY(list_outputs(im, scope, proto));
-    node.n_outputs = im->n_list - node.n_inputs;
-    return ep__add_node(im, &node, im->list, im->list + node.n_inputs);
+    node.n_outputs = im->graph.n_list - node.n_inputs;
+    EP_TRY(ep__import_bodies(im, scope, proto, &node));
+    return ep__add_node(im, &node, im->graph.list, im->graph.list + node.n_inputs);
 }
 
 static ep_status import_node(ep__importer *im, const ep__scope *scope,

@@ -5,7 +5,7 @@
 
 #include "graph/onnx_internal.h"
 
-/* Versions of ONNX's own domain that the importer knows. */
+/* Versions of ONNX's own domain that the importer knows; of older ones, what is as in the first. */
 enum { MIN_OPSET = 7, MAX_OPSET = 24 };
 
 /* What local functions may expand to: nodes, operands and attributes, and bytes. The largest
@@ -45,15 +45,37 @@ ep_status ep__unique_name(ep__importer *im, ep_names *taken, const char *name, c
 
 static ep_status add_slot(ep__importer *im, const char *name, uint32_t *out)
 {
-    void *slots = im->slots;
-    EP_TRY(ep_grow(&slots, &im->slots_capacity, (uint64_t)im->n_slots + 1, sizeof *im->slots,
-                   im->err));
-    im->slots = slots;
+    void *slots = im->graph.slots;
+    EP_TRY(ep_grow(&slots, &im->graph.slots_capacity, (uint64_t)im->graph.n_slots + 1,
+                   sizeof *im->graph.slots, im->err));
+    im->graph.slots = slots;
     ep__slot slot = {.tensor = {.producer = EP_NO_INDEX}};
-    EP_TRY(ep__unique_name(im, im->tensor_names, name, &slot.tensor.name));
-    assert(im->n_slots < EP__ABSENT);
-    *out = im->n_slots;
-    im->slots[im->n_slots++] = slot;
+    EP_TRY(ep__unique_name(im, im->graph.tensor_names, name, &slot.tensor.name));
+    assert(im->graph.n_slots < EP__ABSENT);
+    *out = im->graph.n_slots;
+    im->graph.slots[im->graph.n_slots++] = slot;
+    return EP_OK;
+}
+
+/* What `name`, which the body does not define, means around it: EP_NO_INDEX when nothing that the
+ * body's node brings, EP__ABSENT for an optional operand that was left out. */
+static uint32_t find_captured(const ep__body *body, const char *name)
+{
+    const uint32_t found = ep_names_get(body->outer->tensors, name);
+    if (found == EP_NO_INDEX || found == EP__ABSENT) return found;
+    return body->graph->slots[found].captured_by == body->node ? found : EP_NO_INDEX;
+}
+
+/* Makes tensor `slot` of the body stand for `captured` of the graph around it. */
+static ep_status add_capture(ep__importer *im, ep__body *body, uint32_t slot, uint32_t captured)
+{
+    void *captures = body->captures;
+    EP_TRY(ep_grow(&captures, &body->capacity, (uint64_t)body->n_captures + 1,
+                   sizeof *body->captures, im->err));
+    body->captures = captures;
+    body->captures[body->n_captures++] =
+        (ep_capture){.tensor = slot, .node_input = body->graph->slots[captured].captured_at};
+    im->graph.slots[slot].defined = true;
     return EP_OK;
 }
 
@@ -66,19 +88,22 @@ ep_status ep__use(ep__importer *im, const ep__scope *scope, const char *name, ui
         if (known != EP__ABSENT) *out = known;
         return EP_OK;
     }
+    const uint32_t captured = scope->body ? find_captured(scope->body, name) : EP_NO_INDEX;
+    if (captured == EP__ABSENT) return EP_OK;
     const char *full = name;
     if (*scope->prefix) full = ep_arena_printf(im->scratch, "%s%s", scope->prefix, name);
     if (!full) return ep_fail_memory(im->err);
     EP_TRY(add_slot(im, full, out));
+    if (captured != EP_NO_INDEX) EP_TRY(add_capture(im, scope->body, *out, captured));
     return ep_names_put(scope->tensors, name, *out, im->err);
 }
 
 ep_status ep__define(ep__importer *im, const ep__scope *scope, const char *name, uint32_t *out)
 {
     EP_TRY(ep__use(im, scope, name, out));
-    EP_FAIL_IF(*out == EP_NO_INDEX || im->slots[*out].defined, im->err, EP_BAD_MODEL,
+    EP_FAIL_IF(*out == EP_NO_INDEX || im->graph.slots[*out].defined, im->err, EP_BAD_MODEL,
                "%s: tensor '%s%.200s' is defined twice", im->path, scope->prefix, name);
-    im->slots[*out].defined = true;
+    im->graph.slots[*out].defined = true;
     return EP_OK;
 }
 
@@ -86,7 +111,7 @@ ep_status ep__add_constant(ep__importer *im, const char *name, const EpOnnx__Ten
                            uint32_t *out)
 {
     EP_TRY(add_slot(im, name, out));
-    ep__slot *slot = &im->slots[*out];
+    ep__slot *slot = &im->graph.slots[*out];
     slot->defined = true;
     return ep__read_tensor(im, proto, slot->tensor.name, &slot->tensor);
 }
@@ -99,14 +124,25 @@ ep_status ep__read_opsets(ep__importer *im, EpOnnx__OperatorSetIdProto *const *p
     for (size_t i = 0; i < count; i++) {
         const char *domain = ep__domain(protos[i]->domain);
         const int64_t version = protos[i]->version;
-        EP_FAIL_IF(!*domain && (version < MIN_OPSET || version > MAX_OPSET), im->err,
-                   EP_UNSUPPORTED, "%s: %s imports opset %lld of ONNX; supported are %d to %d",
-                   im->path, where, (long long)version, MIN_OPSET, MAX_OPSET);
+        EP_FAIL_IF(!*domain && (version < 1 || version > MAX_OPSET), im->err, EP_UNSUPPORTED,
+                   "%s: %s imports opset %lld of ONNX; supported are %d to %d", im->path, where,
+                   (long long)version, MIN_OPSET, MAX_OPSET);
         EP_FAIL_IF(version < 0 || version > INT_MAX, im->err, EP_BAD_MODEL,
                    "%s: %s imports version %lld of domain '%.200s'", im->path, where,
                    (long long)version, domain);
         EP_TRY(ep_names_put(*out, domain, (uint32_t)version, im->err));
     }
+    return EP_OK;
+}
+
+ep_status ep__check_opset(ep__importer *im, const ep_node *node)
+{
+    EP_FAIL_IF(node->op && node->opset > 0 && node->opset < MIN_OPSET &&
+                   node->opset < node->op->since,
+               im->err, EP_UNSUPPORTED,
+               "%s: the model imports opset %d of ONNX, whose %s (node '%.200s') is not that of "
+               "opset %d; supported are %d to %d",
+               im->path, node->opset, node->op->name, node->name, MIN_OPSET, MIN_OPSET, MAX_OPSET);
     return EP_OK;
 }
 
@@ -123,9 +159,10 @@ ep_status ep__spend(ep__importer *im, uint64_t amount)
 
 ep_status ep__list_add(ep__importer *im, uint32_t tensor)
 {
-    void *list = im->list;
-    EP_TRY(ep_grow(&list, &im->list_capacity, (uint64_t)im->n_list + 1, sizeof *im->list, im->err));
-    im->list = list;
-    im->list[im->n_list++] = tensor;
+    void *list = im->graph.list;
+    EP_TRY(ep_grow(&list, &im->graph.list_capacity, (uint64_t)im->graph.n_list + 1,
+                   sizeof *im->graph.list, im->err));
+    im->graph.list = list;
+    im->graph.list[im->graph.n_list++] = tensor;
     return EP_OK;
 }

@@ -21,13 +21,13 @@ typedef struct sorter {
 
 static uint32_t producer_of(const ep__importer *im, uint32_t tensor)
 {
-    return tensor == EP_NO_INDEX ? EP_NO_INDEX : im->slots[tensor].tensor.producer;
+    return tensor == EP_NO_INDEX ? EP_NO_INDEX : im->graph.slots[tensor].tensor.producer;
 }
 
 static bool is_sorted(const ep__importer *im)
 {
-    for (uint32_t i = 0; i < im->n_nodes; i++) {
-        const ep_node *node = &im->nodes[i];
+    for (uint32_t i = 0; i < im->graph.n_nodes; i++) {
+        const ep_node *node = &im->graph.nodes[i];
         for (uint32_t k = 0; k < node->n_inputs; k++) {
             const uint32_t producer = producer_of(im, node->inputs[k]);
             if (producer != EP_NO_INDEX && producer >= i) return false;
@@ -48,7 +48,7 @@ static ep_status visit(sorter *s, uint32_t root)
     push(s, root);
     while (s->depth) {
         frame *top = &s->stack[s->depth - 1];
-        const ep_node *node = &s->im->nodes[top->node];
+        const ep_node *node = &s->im->graph.nodes[top->node];
         if (top->next_input == node->n_inputs) {
             s->marks[top->node] = DONE;
             s->order[s->n_ordered++] = top->node;
@@ -59,7 +59,7 @@ static ep_status visit(sorter *s, uint32_t root)
         if (producer == EP_NO_INDEX || s->marks[producer] == DONE) continue;
         EP_FAIL_IF(s->marks[producer] == OPEN, s->im->err, EP_BAD_MODEL,
                    "%s: node '%.200s' (%.100s) is on a cycle: it needs its own output", s->im->path,
-                   s->im->nodes[producer].name, s->im->nodes[producer].op_type);
+                   s->im->graph.nodes[producer].name, s->im->graph.nodes[producer].op_type);
         push(s, producer);
     }
     return EP_OK;
@@ -69,16 +69,16 @@ static ep_status visit(sorter *s, uint32_t root)
 static ep_status apply(sorter *s)
 {
     ep__importer *im = s->im;
-    ep_node *sorted = malloc(im->n_nodes * sizeof *sorted);
+    ep_node *sorted = malloc(im->graph.n_nodes * sizeof *sorted);
     if (!sorted) return ep_fail_memory(im->err);
-    for (uint32_t i = 0; i < im->n_nodes; i++) {
-        sorted[i] = im->nodes[s->order[i]];
+    for (uint32_t i = 0; i < im->graph.n_nodes; i++) {
+        sorted[i] = im->graph.nodes[s->order[i]];
         for (uint32_t k = 0; k < sorted[i].n_outputs; k++) {
             const uint32_t tensor = sorted[i].outputs[k];
-            if (tensor != EP_NO_INDEX) im->slots[tensor].tensor.producer = i;
+            if (tensor != EP_NO_INDEX) im->graph.slots[tensor].tensor.producer = i;
         }
     }
-    memcpy(im->nodes, sorted, im->n_nodes * sizeof *sorted);
+    memcpy(im->graph.nodes, sorted, im->graph.n_nodes * sizeof *sorted);
     free(sorted);
     return EP_OK;
 }
@@ -87,12 +87,12 @@ ep_status ep__sort_nodes(ep__importer *im)
 {
     if (is_sorted(im)) return EP_OK;
     sorter s = {.im = im,
-                .marks = calloc(im->n_nodes, sizeof *s.marks),
-                .stack = calloc(im->n_nodes, sizeof *s.stack),
-                .order = calloc(im->n_nodes, sizeof *s.order)};
+                .marks = calloc(im->graph.n_nodes, sizeof *s.marks),
+                .stack = calloc(im->graph.n_nodes, sizeof *s.stack),
+                .order = calloc(im->graph.n_nodes, sizeof *s.order)};
     ep_status status = EP_OK;
     if (!s.marks || !s.stack || !s.order) status = ep_fail_memory(im->err);
-    for (uint32_t i = 0; i < im->n_nodes && status == EP_OK; i++) {
+    for (uint32_t i = 0; i < im->graph.n_nodes && status == EP_OK; i++) {
         if (s.marks[i] == UNSEEN) status = visit(&s, i);
     }
     if (status == EP_OK) status = apply(&s);

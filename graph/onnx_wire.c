@@ -235,13 +235,14 @@ static void scratch_free(void *data, void *pointer)
     (void)pointer;
 }
 
-static ep_status unpack(const walker *w, const EpOnnx__ModelProto **out)
+static ep_status unpack(const walker *w, const ProtobufCMessageDescriptor *type,
+                        const ProtobufCMessage **out)
 {
     scratch s = {.arena = w->im->scratch};
     ProtobufCAllocator allocator = {
         .alloc = scratch_alloc, .free = scratch_free, .allocator_data = &s};
-    *out = ep_onnx__model_proto__unpack(&allocator, w->skeleton.length,
-                                        (const uint8_t *)ep_text_cstr(&w->skeleton));
+    *out = protobuf_c_message_unpack(type, &allocator, w->skeleton.length,
+                                     (const uint8_t *)ep_text_cstr(&w->skeleton));
     if (s.no_memory) return ep_fail_memory(w->err);
     EP_FAIL_IF(s.too_much, w->err, EP_UNSUPPORTED,
                "%s: more than %zu MiB besides weights, unpacked", w->path,
@@ -250,13 +251,30 @@ static ep_status unpack(const walker *w, const EpOnnx__ModelProto **out)
     return EP_OK;
 }
 
-ep_status ep__onnx_unpack(const ep__importer *im, const EpOnnx__ModelProto **out)
+static ep_status unpack_file(const ep__importer *im, const ProtobufCMessageDescriptor *type,
+                             const ProtobufCMessage **out)
 {
     walker w = {.im = im, .bytes = im->model.data, .path = im->path, .err = im->err};
-    ep_status status = walk_message(&w, &ep_onnx__model_proto__descriptor, 0, im->model.size, 1);
+    ep_status status = walk_message(&w, type, 0, im->model.size, 1);
     if (status == EP_OK && w.skeleton.failed) status = ep_fail_memory(im->err);
-    if (status == EP_OK) status = unpack(&w, out);
+    if (status == EP_OK) status = unpack(&w, type, out);
     ep_text_free(&w.skeleton);
     ep__forget_model(im);
     return status;
+}
+
+ep_status ep__onnx_unpack(const ep__importer *im, const EpOnnx__ModelProto **out)
+{
+    const ProtobufCMessage *message;
+    EP_TRY(unpack_file(im, &ep_onnx__model_proto__descriptor, &message));
+    *out = (const EpOnnx__ModelProto *)message;
+    return EP_OK;
+}
+
+ep_status ep__onnx_unpack_tensor(const ep__importer *im, const EpOnnx__TensorProto **out)
+{
+    const ProtobufCMessage *message;
+    EP_TRY(unpack_file(im, &ep_onnx__tensor_proto__descriptor, &message));
+    *out = (const EpOnnx__TensorProto *)message;
+    return EP_OK;
 }

@@ -66,6 +66,25 @@ ep_status ep__shape_range(ep_network *network, const ep_node *node, ep_error *er
     return set_vector(network, node, in[0]->dtype, count, err);
 }
 
+/* Sequences to rows of as many columns as the n-grams name. */
+ep_status ep__shape_tfidf(ep_network *network, const ep_node *node, ep_error *err)
+{
+    const ep_tensor *x;
+    const ep_attr *columns = ep_attr_find(node, "ngram_indexes");
+    EP_TRY(ep__inputs(network, node, 1, &x, err));
+    EP_TRY(ep__check_rank(x, 0, 2, err));
+    EP_FAIL_IF(!columns || columns->type != EP_ATTR_INTS, err, EP_BAD_MODEL,
+               "attribute 'ngram_indexes' is missing");
+    int64_t last = -1;
+    for (uint32_t i = 0; i < columns->count; i++) {
+        if (columns->ints[i] > last) last = columns->ints[i];
+    }
+    ep__result result = {.shape.rank = 0};
+    if (x->shape.rank == 2) ep__push_dims(&result, x, 0, 1);
+    ep__push(&result, ep__dim_add(last, 1), false);
+    return ep__set_output(network, node, 0, EP_DTYPE_FLOAT, &result, err);
+}
+
 /* ---- random -------------------------------------------------------------------------------- */
 
 ep_status ep__shape_random(ep_network *network, const ep_node *node, ep_error *err)

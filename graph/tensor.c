@@ -229,3 +229,37 @@ bool ep_tensor_scalar(const ep_tensor *tensor, double *value)
     }
     return true;
 }
+
+void ep__store_number(ep_dtype dtype, unsigned width, uint64_t value, uint8_t *to)
+{
+    if (dtype == EP_DTYPE_BOOL) value = value != 0;
+    memcpy(to, &value, width);
+}
+
+void ep__decode_varints(ep_dtype dtype, const uint8_t *varints, uint64_t bytes, uint8_t *out)
+{
+    const unsigned bits = ep_dtype_bits(dtype), width = bits < 8 ? 1 : bits / 8;
+    for (uint64_t i = 0; i < bytes; i += width) {
+        ep__store_number(dtype, width, ep__varint_next(&varints), out + i);
+    }
+}
+
+void ep_tensor_copy(const ep_tensor *tensor, void *out)
+{
+    const uint64_t elements = ep_tensor_elements(tensor);
+    const uint64_t bytes = ep_dtype_bytes(tensor->dtype, elements);
+    assert(tensor->constness == EP_CONST_DATA || tensor->constness == EP_CONST_SPLAT);
+    if (tensor->varint) {
+        ep__decode_varints(tensor->dtype, tensor->data, bytes, out);
+    } else if (tensor->constness == EP_CONST_DATA) {
+        if (bytes > 0) memcpy(out, tensor->data, (size_t)bytes);
+    } else if (ep_dtype_bits(tensor->dtype) < 8) { /* the element is in the low half */
+        const unsigned low = *(const uint8_t *)tensor->data & 0xf;
+        memset(out, (int)(low | low << 4), (size_t)bytes);
+    } else {
+        const size_t size = (size_t)ep_dtype_bytes(tensor->dtype, 1);
+        for (uint64_t i = 0; i < elements; i++) {
+            memcpy((char *)out + i * size, tensor->data, size);
+        }
+    }
+}

@@ -26,6 +26,13 @@ ep__number ep__round3(double value)
     return number;
 }
 
+ep__number ep__general(double value)
+{
+    ep__number number = {"-"};
+    if (!isnan(value)) (void)snprintf(number.text, sizeof number.text, "%.4g", value);
+    return number;
+}
+
 /* `value` in the largest of the `n` prefixes (each `step` times the one before) that leaves at
  * least one. */
 static ep__number scaled(uint64_t value, double step, const char *const *prefixes, size_t n,

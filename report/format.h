@@ -12,6 +12,9 @@ typedef struct ep__number {
 /* At least three significant digits, without an exponent: "0.00123", "12.3", "1641"; "-" when the
  * value is not finite. */
 ep__number ep__round3(double value);
+/* Four significant digits, with an exponent where that is shorter: "0.1234", "1.2e-07", "inf"; "-"
+ * for NAN. */
+ep__number ep__general(double value);
 /* Exact below a thousand, else three significant digits and a prefix: "512", "4.09 GMACs". `unit`
  * may be "". */
 ep__number ep__count(uint64_t value, const char *unit);

@@ -141,4 +141,19 @@ ep_status ep_report_validation_json(const ep_validation *validation, ep_text *ou
 ep_status ep_report_scatter(const ep_validation *validation, uint32_t group, ep_text *out,
                             ep_error *err);
 
+/* ---- `plan run`, `plan compare` ------------------------------------------------------------ */
+
+/* Of the last run: inputs, outputs with their figures, time, memory; with a profile (NULL: none)
+ * operators and the slowest nodes. */
+ep_status ep_report_execution(const ep_execution *execution, const ep_timing *timing,
+                              const ep_profile *profile, unsigned width, ep_text *out,
+                              ep_error *err);
+/* With every node in the profile. docs/json.md */
+ep_status ep_report_execution_json(const ep_execution *execution, const ep_timing *timing,
+                                   const ep_profile *profile, ep_text *out, ep_error *err);
+
+ep_status ep_report_comparison(const ep_comparison *comparison, unsigned width, ep_text *out,
+                               ep_error *err);
+ep_status ep_report_comparison_json(const ep_comparison *comparison, ep_text *out, ep_error *err);
+
 #endif

@@ -96,4 +96,33 @@ ep_status ep__trtexec_names_make(const ep_layers *layers, ep_arena *arena,
 ep_status ep__trtexec_match_name(const ep__trtexec_names *names, const char *entry, ep_arena *arena,
                                  ep__trtexec_match *out, ep_error *err);
 
+/* ---- inputs.c ------------------------------------------------------------------------------ */
+
+/* Where an input of an execution comes from. */
+typedef struct ep__given {
+    const char *source; /* as ep_execution has it */
+    bool is_array;      /* else random */
+    ep_array array;
+    uint64_t seed;
+} ep__given;
+
+/* What the options say of each input of the imported network; files are read. */
+ep_status ep__inputs_given(ep_execution *e, const ep_execution_options *options, ep__given **out,
+                           ep_error *err);
+/* What to specialize the network to. */
+ep_status ep__inputs_shapes(const ep_execution *e, const ep_execution_options *options,
+                            const ep__given *given, ep_specialize_options *out, ep_error *err);
+/* Makes the inputs of the specialized network. */
+ep_status ep__inputs_make(ep_execution *e, const ep__given *given, ep_error *err);
+
+/* ---- saved.c ------------------------------------------------------------------------------- */
+
+/* The array that was saved for a tensor; `*found` is false when there is none. */
+ep_status ep__saved_read(const char *folder, const char *tensor, ep_dtype expected, ep_arena *arena,
+                         bool *found, ep_array *out, ep_error *err);
+/* The names of all tensors saved in a folder, sorted. `*names` lives in the arena. EP_BAD_FILE:
+ * there is none. */
+ep_status ep__saved_names(const char *folder, ep_arena *arena, const char ***names, uint32_t *n,
+                          ep_error *err);
+
 #endif

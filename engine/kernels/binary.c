@@ -4,15 +4,27 @@
 
 #include "engine/kernels.h"
 
+/* in each of the ways that compilers make something of */
+#define STEPS(T, R, a_at, b_at, expression)                                                        \
+    for (size_t i = 0; i < n; i++) {                                                               \
+        const T x = pa[a_at], y = pb[b_at];                                                        \
+        to[i] = (R)(expression);                                                                   \
+    }
+
 #define LOOP(op, id, T, R, expression)                                                             \
     static void op##_##id(size_t n, const void *a, int64_t a_step, const void *b, int64_t b_step,  \
                           void *out)                                                               \
     {                                                                                              \
         const T *pa = a, *pb = b;                                                                  \
         R *to = out;                                                                               \
-        for (size_t i = 0; i < n; i++) {                                                           \
-            const T x = pa[(int64_t)i * a_step], y = pb[(int64_t)i * b_step];                      \
-            to[i] = (R)(expression);                                                               \
+        if (a_step == 1 && b_step == 1) {                                                          \
+            STEPS(T, R, i, i, expression)                                                          \
+        } else if (a_step == 1 && b_step == 0) {                                                   \
+            STEPS(T, R, i, 0, expression)                                                          \
+        } else if (a_step == 0 && b_step == 1) {                                                   \
+            STEPS(T, R, 0, i, expression)                                                          \
+        } else {                                                                                   \
+            STEPS(T, R, (int64_t)i *a_step, (int64_t)i *b_step, expression)                        \
         }                                                                                          \
     }
 
@@ -24,24 +36,42 @@
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static ep_status broadcast(const ep__array *a, const ep__array *b, ep__array *out,
-                           ep__binary_loop loop, ep_error *err)
+typedef struct broadcasting {
+    ep__binary_loop loop;
+    const char *a, *b;
+    char *out;
+    int64_t in_size, out_size; /* of an element */
+} broadcasting;
+
+static void run_rows(ep__walk *piece, const void *context)
+{
+    const broadcasting *o = context;
+    do {
+        o->loop((size_t)piece->row, o->a + piece->at[1] * o->in_size, piece->step[1],
+                o->b + piece->at[2] * o->in_size, piece->step[2],
+                o->out + piece->at[0] * o->out_size);
+    } while (ep__walk_next(piece));
+}
+
+static ep_status broadcast(const ep__call *call, const ep_array *a, const ep_array *b,
+                           ep_array *out, ep__binary_loop loop, ep_error *err)
 {
     ep__walk walk = ep__walk_over(&out->shape);
-    const size_t in_size = ep_dtype_bits(a->dtype) / 8, out_size = ep_dtype_bits(out->dtype) / 8;
     if (!ep__walk_add(&walk, &out->shape) || !ep__walk_add(&walk, &a->shape) ||
         !ep__walk_add(&walk, &b->shape)) {
         return ep__bad_out_shape(out, err);
     }
-    for (bool more = ep__walk_begin(&walk); more; more = ep__walk_next(&walk)) {
-        loop((size_t)walk.row, (const char *)a->data + walk.at[1] * (int64_t)in_size, walk.step[1],
-             (const char *)b->data + walk.at[2] * (int64_t)in_size, walk.step[2],
-             (char *)out->data + walk.at[0] * (int64_t)out_size);
-    }
+    const broadcasting o = {.loop = loop,
+                            .a = a->data,
+                            .b = b->data,
+                            .out = out->data,
+                            .in_size = ep_dtype_bits(a->dtype) / 8,
+                            .out_size = ep_dtype_bits(out->dtype) / 8};
+    ep__walk_pieces(call->threads, &walk, run_rows, &o);
     return EP_OK;
 }
 
-static ep_status same_dtype(const ep__array *a, const ep__array *b, ep_error *err)
+static ep_status same_dtype(const ep_array *a, const ep_array *b, ep_error *err)
 {
     EP_FAIL_IF(a->dtype != b->dtype, err, EP_BAD_MODEL, "operands are %s and %s",
                ep_dtype_name(a->dtype), ep_dtype_name(b->dtype));
@@ -50,29 +80,29 @@ static ep_status same_dtype(const ep__array *a, const ep__array *b, ep_error *er
 
 static ep_status run(ep__call *call, const ep__binary_loop loops[EP__DTYPES], ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1);
     EP_TRY(same_dtype(a, b, err));
     if (!loops[a->dtype]) return ep__bad_dtype(a, err);
-    return broadcast(a, b, ep__out(call, 0), loops[a->dtype], err);
+    return broadcast(call, a, b, ep__out(call, 0), loops[a->dtype], err);
 }
 
 /* One input after the other onto the output. */
 static ep_status run_variadic(ep__call *call, const ep__binary_loop loops[EP__DTYPES],
                               ep_error *err)
 {
-    const ep__array *first = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *first = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     if (!loops[first->dtype]) return ep__bad_dtype(first, err);
     ep__walk walk = ep__walk_over(&out->shape);
     if (!ep__walk_add(&walk, &out->shape) || !ep__walk_add(&walk, &first->shape)) {
         return ep__bad_out_shape(out, err);
     }
-    ep__copy(&walk, ep_dtype_bits(first->dtype) / 8, out->data, first->data);
+    ep__copy(call->threads, &walk, ep_dtype_bits(first->dtype) / 8, out->data, first->data);
     for (uint32_t i = 1; i < call->n_inputs; i++) {
-        const ep__array *next = ep__in(call, i);
+        const ep_array *next = ep__in(call, i);
         if (!next) continue;
         EP_TRY(same_dtype(first, next, err));
-        EP_TRY(broadcast(out, next, out, loops[first->dtype], err));
+        EP_TRY(broadcast(call, out, next, out, loops[first->dtype], err));
     }
     return EP_OK;
 }
@@ -118,7 +148,7 @@ OPERATOR(Sum, run_variadic, FLOAT_ENTRIES(add))
 ep_status ep__kernel_Mean(ep__call *call, ep_error *err)
 {
     EP_TRY(ep__kernel_Sum(call, err));
-    const ep__array *out = ep__out(call, 0);
+    const ep_array *out = ep__out(call, 0);
     const double count = call->n_inputs;
     const float float_count = (float)call->n_inputs;
     if (out->dtype == EP_DTYPE_DOUBLE) {
@@ -164,7 +194,7 @@ EP__UNSIGNED_TYPES(FMOD_UNSIGNED)
 
 static ep_status no_zero_divisor(const ep__call *call, ep_error *err)
 {
-    const ep__array *b = ep__in(call, 1);
+    const ep_array *b = ep__in(call, 1);
     if (ep_dtype_is_float(b->dtype)) return EP_OK;
     const char *bytes = b->data;
     const size_t size = ep_dtype_bits(b->dtype) / 8;
@@ -213,8 +243,8 @@ LOOP(pow, DOUBLE, double, double, pow(x, y))
  * type. */
 ep_status ep__kernel_Pow(ep__call *call, ep_error *err)
 {
-    const ep__array *in[2] = {ep__in(call, 0), ep__in(call, 1)};
-    ep__array *out = ep__out(call, 0), operands[2], result = *out;
+    const ep_array *in[2] = {ep__in(call, 0), ep__in(call, 1)};
+    ep_array *out = ep__out(call, 0), operands[2], result = *out;
     const bool ints = !ep_dtype_is_float(in[0]->dtype) && !ep_dtype_is_float(in[1]->dtype);
     const ep_dtype common = ints ? EP_DTYPE_INT64 : EP_DTYPE_DOUBLE;
     for (int i = 0; i < 2; i++) {
@@ -228,7 +258,8 @@ ep_status ep__kernel_Pow(ep__call *call, ep_error *err)
     result.dtype = common;
     result.data = EP_NEW(call->scratch, uint64_t, out->n);
     if (!result.data) return ep_fail_memory(err);
-    EP_TRY(broadcast(&operands[0], &operands[1], &result, ints ? pow_INT64 : pow_DOUBLE, err));
+    EP_TRY(
+        broadcast(call, &operands[0], &operands[1], &result, ints ? pow_INT64 : pow_DOUBLE, err));
     ep__convert(out->dtype, out->data, common, result.data, out->n, false);
     return EP_OK;
 }

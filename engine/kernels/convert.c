@@ -27,6 +27,88 @@ ep_dtype ep__wide(ep_dtype dtype)
     }
 }
 
+/* ---- halves and floats --------------------------------------------------------------------- */
+
+/* What networks in half precision are made of goes the straight way, by the bits. The results are
+ * those of ep__narrow_decode and ep__narrow_encode. */
+typedef union float_bits {
+    float f;
+    uint32_t u;
+} float_bits;
+
+static float float16_to_float(uint16_t code)
+{
+    /* the exponent moves by a product, which brings subnormal numbers along */
+    const float_bits move = {.u = (127u + 112u) << 23};
+    float_bits value = {.u = (code & 0x7fffu) << 13};
+    const bool finite = value.u < 0x7c00u << 13, number = value.u <= 0x7c00u << 13;
+    value.f *= move.f;
+    value.u = finite ? value.u : number ? 0x7f800000u : 0x7fc00000u;
+    value.u |= number ? (code & 0x8000u) << 16 : 0;
+    return value.f;
+}
+
+static uint16_t float_to_float16(float f)
+{
+    const float_bits in = {.f = f}, magic = {.u = 126u << 23}; /* 0.5: its last bit is 2^-24 */
+    const uint32_t magnitude = in.u & 0x7fffffffu, sign = in.u >> 16 & 0x8000u;
+    float_bits small = {.u = magnitude};
+    small.f += magic.f;
+    /* half of the last bit that stays, less one, plus that bit: ties go to even */
+    const uint32_t rounded = magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1u);
+    uint32_t code = magnitude < 113u << 23 ? small.u - magic.u : rounded >> 13;
+    if (magnitude >= 143u << 23) code = 0x7c00u;
+    return (uint16_t)(magnitude > 0x7f800000u ? 0x7e00u : code | sign);
+}
+
+static float bfloat16_to_float(uint16_t code)
+{
+    float_bits value = {.u = (uint32_t)code << 16};
+    if ((value.u & 0x7fffffffu) > 0x7f800000u) value.u = 0x7fc00000u;
+    return value.f;
+}
+
+static uint16_t float_to_bfloat16(float f)
+{
+    const float_bits in = {.f = f};
+    const bool number = (in.u & 0x7fffffffu) <= 0x7f800000u;
+    return (uint16_t)(number ? (in.u + 0x7fffu + (in.u >> 16 & 1u)) >> 16 : 0x7fc0u);
+}
+
+#define HALF(id, name)                                                                             \
+    static void load_##id(size_t n, const void *in, size_t begin, block *out)                      \
+    {                                                                                              \
+        const uint16_t *from = (const uint16_t *)in + begin;                                       \
+        for (size_t k = 0; k < n; k++) out->d[k] = (double)name##_to_float(from[k]);               \
+    }                                                                                              \
+    static void floats_of_##id(size_t n, const uint16_t *in, float *out)                           \
+    {                                                                                              \
+        for (size_t k = 0; k < n; k++) out[k] = name##_to_float(in[k]);                            \
+    }                                                                                              \
+    static void id##_of_floats(size_t n, const float *in, uint16_t *out)                           \
+    {                                                                                              \
+        for (size_t k = 0; k < n; k++) out[k] = float_to_##name(in[k]);                            \
+    }
+HALF(FLOAT16, float16)
+HALF(BFLOAT16, bfloat16)
+
+/* False when this is no conversion between half and float. */
+static bool convert_halves(ep_dtype to, void *out, ep_dtype from, const void *in, size_t n)
+{
+    if (to == EP_DTYPE_FLOAT && from == EP_DTYPE_FLOAT16) {
+        floats_of_FLOAT16(n, in, out);
+    } else if (to == EP_DTYPE_FLOAT && from == EP_DTYPE_BFLOAT16) {
+        floats_of_BFLOAT16(n, in, out);
+    } else if (to == EP_DTYPE_FLOAT16 && from == EP_DTYPE_FLOAT) {
+        FLOAT16_of_floats(n, in, out);
+    } else if (to == EP_DTYPE_BFLOAT16 && from == EP_DTYPE_FLOAT) {
+        BFLOAT16_of_floats(n, in, out);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* ---- into the wide type -------------------------------------------------------------------- */
 
 typedef void (*loader)(size_t n, const void *in, size_t begin, block *out);
@@ -72,9 +154,7 @@ static void load_narrow(ep_dtype dtype, size_t n, const void *in, size_t begin, 
     const unsigned bits = ep_dtype_bits(dtype);
     for (size_t k = 0; k < n; k++) {
         const size_t at = begin + k;
-        const unsigned code = bits == 16  ? ((const uint16_t *)in)[at]
-                              : bits == 8 ? ((const uint8_t *)in)[at]
-                                          : nibble(in, at);
+        const unsigned code = bits == 8 ? ((const uint8_t *)in)[at] : nibble(in, at);
         out->d[k] = ep__narrow_decode(dtype, (uint16_t)code);
     }
 }
@@ -88,8 +168,10 @@ static void load(ep_dtype dtype, size_t n, const void *in, size_t begin, block *
             [EP_DTYPE_BOOL] = load_BOOL,
         [EP_DTYPE_UINT4] = load_UINT4,
         [EP_DTYPE_INT4] = load_INT4,
+        [EP_DTYPE_FLOAT16] = load_FLOAT16,
+        [EP_DTYPE_BFLOAT16] = load_BFLOAT16,
     };
-    if (ep__is_narrow(dtype)) {
+    if (!loaders[dtype]) {
         load_narrow(dtype, n, in, begin, out);
     } else {
         loaders[dtype](n, in, begin, out);
@@ -227,6 +309,7 @@ void ep__convert(ep_dtype to, void *out, ep_dtype from, const void *in, uint64_t
         memcpy(out, in, (size_t)ep_dtype_bytes(to, n));
         return;
     }
+    if (convert_halves(to, out, from, in, (size_t)n)) return;
     block values;
     for (uint64_t begin = 0; begin < n; begin += BLOCK) {
         const size_t count = (size_t)ep_min_u64(BLOCK, n - begin);
@@ -235,15 +318,36 @@ void ep__convert(ep_dtype to, void *out, ep_dtype from, const void *in, uint64_t
     }
 }
 
-ep_status ep__widened(const ep__call *call, const ep__array *array, const void **out, ep_error *err)
+typedef struct conversion {
+    ep_dtype to, from;
+    char *out;
+    const char *in;
+    bool saturate;
+} conversion;
+
+static void convert_piece(uint64_t begin, uint64_t end, void *context)
+{
+    const conversion *c = context;
+    ep__convert(c->to, c->out + ep_dtype_bytes(c->to, begin), c->from,
+                c->in + ep_dtype_bytes(c->from, begin), end - begin, c->saturate);
+}
+
+void ep__convert_pieces(uint32_t threads, ep_dtype to, void *out, ep_dtype from, const void *in,
+                        uint64_t n, bool saturate)
+{
+    conversion c = {.to = to, .from = from, .out = out, .in = in, .saturate = saturate};
+    ep_parallel(threads, n, EP__PIECE, convert_piece, &c);
+}
+
+ep_status ep__widened(const ep__call *call, const ep_array *array, const void **out, ep_error *err)
 {
     const ep_dtype wide = ep__wide(array->dtype);
     if (wide == EP_DTYPE_UNDEFINED) return ep__bad_dtype(array, err);
     *out = array->data;
     if (wide == array->dtype) return EP_OK;
-    void *copy = ep_arena_take(call->scratch, array->n, sizeof(uint64_t));
+    void *copy = ep_arena_take_raw(call->scratch, array->n, sizeof(uint64_t));
     if (!copy) return ep_fail_memory(err);
-    ep__convert(wide, copy, array->dtype, array->data, array->n, false);
+    ep__convert_pieces(call->threads, wide, copy, array->dtype, array->data, array->n, false);
     *out = copy;
     return EP_OK;
 }

@@ -17,8 +17,8 @@ static ep_status out_of_range(int64_t index, int64_t bound, ep_error *err)
 
 ep_status ep__kernel_Gather(ep__call *call, ep_error *err)
 {
-    const ep__array *data = ep__in(call, 0), *indices = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *data = ep__in(call, 0), *indices = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     const int64_t *index;
     size_t size;
     int axis;
@@ -45,7 +45,7 @@ ep_status ep__kernel_Gather(ep__call *call, ep_error *err)
 
 /* GatherElements, ScatterElements: walks `indices` (array 0) and `data` (array 1) in step, the
  * index replacing the coordinate on `axis`. */
-static ep_status element_walk(const ep__array *indices, const ep__array *data, int axis,
+static ep_status element_walk(const ep_array *indices, const ep_array *data, int axis,
                               ep__walk *walk, ep_error *err)
 {
     *walk = ep__walk_over(&indices->shape);
@@ -63,8 +63,8 @@ static ep_status element_walk(const ep__array *indices, const ep__array *data, i
 
 ep_status ep__kernel_GatherElements(ep__call *call, ep_error *err)
 {
-    const ep__array *data = ep__in(call, 0), *indices = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *data = ep__in(call, 0), *indices = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     const int64_t *index;
     ep__walk walk;
     size_t size;
@@ -121,8 +121,8 @@ static void put(ep__binary_loop loop, size_t n, size_t size, void *to, const voi
 
 ep_status ep__kernel_ScatterElements(ep__call *call, ep_error *err)
 {
-    const ep__array *data = ep__in(call, 0), *indices = ep__in(call, 1), *updates = ep__in(call, 2);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *data = ep__in(call, 0), *indices = ep__in(call, 1), *updates = ep__in(call, 2);
+    ep_array *out = ep__out(call, 0);
     const int64_t *index;
     ep__binary_loop loop;
     ep__walk walk;
@@ -171,7 +171,7 @@ typedef struct tuples {
 
 static ep_status read_tuples(const ep__call *call, int64_t batch_dims, tuples *t, ep_error *err)
 {
-    const ep__array *data = ep__in(call, 0), *indices = ep__in(call, 1);
+    const ep_array *data = ep__in(call, 0), *indices = ep__in(call, 1);
     const int rank = data->shape.rank, last = indices->shape.rank - 1;
     EP_FAIL_IF(last < 0 || rank < 1, err, EP_BAD_MODEL, "data and indices cannot be scalars");
     EP_FAIL_IF(batch_dims < 0 || batch_dims > last || batch_dims >= rank, err, EP_BAD_MODEL,
@@ -212,8 +212,8 @@ static ep_status place(const tuples *t, int64_t i, int64_t *out, ep_error *err)
 
 ep_status ep__kernel_GatherND(ep__call *call, ep_error *err)
 {
-    const ep__array *data = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *data = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     tuples t;
     size_t size;
     EP_TRY(ep__element_size(data->dtype, &size, err));
@@ -232,8 +232,8 @@ ep_status ep__kernel_GatherND(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_ScatterND(ep__call *call, ep_error *err)
 {
-    const ep__array *data = ep__in(call, 0), *updates = ep__in(call, 2);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *data = ep__in(call, 0), *updates = ep__in(call, 2);
+    ep_array *out = ep__out(call, 0);
     ep__binary_loop loop;
     tuples t;
     size_t size;
@@ -258,7 +258,7 @@ ep_status ep__kernel_ScatterND(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_Compress(ep__call *call, ep_error *err)
 {
-    const ep__array *data = ep__in(call, 0), *condition = ep__in(call, 1);
+    const ep_array *data = ep__in(call, 0), *condition = ep__in(call, 1);
     const bool flat = !ep_attr_find(call->node, "axis");
     const uint8_t *keep = condition->data;
     size_t size;
@@ -294,7 +294,7 @@ ep_status ep__kernel_Compress(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_NonZero(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     uint8_t *nonzero = EP_NEW(call->scratch, uint8_t, in->n);
     if (!nonzero) return ep_fail_memory(err);
     if (ep__wide(in->dtype) == EP_DTYPE_UNDEFINED) return ep__bad_dtype(in, err);
@@ -322,8 +322,8 @@ ep_status ep__kernel_NonZero(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_ReverseSequence(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *lengths = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *lengths = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     const int64_t time_axis = ep_attr_int(call->node, "time_axis", 0);
     const int64_t batch_axis = ep_attr_int(call->node, "batch_axis", 1);
     const int64_t *length;

@@ -6,7 +6,7 @@
 ep_status ep__kernel_ConstantOfShape(ep__call *call, ep_error *err)
 {
     const ep_attr *attr = ep_attr_find(call->node, "value");
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     size_t size;
     EP_TRY(ep__element_size(out->dtype, &size, err));
     memset(out->data, 0, size);
@@ -22,7 +22,7 @@ ep_status ep__kernel_ConstantOfShape(ep__call *call, ep_error *err)
 ep_status ep__kernel_Shape(ep__call *call, ep_error *err)
 {
     const ep_shape *shape = &ep__in(call, 0)->shape;
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     const int64_t rank = shape->rank;
     int64_t start = ep_attr_int(call->node, "start", 0), end = ep_attr_int(call->node, "end", rank);
     if (start < 0) start = start < -rank ? 0 : start + rank;
@@ -37,7 +37,7 @@ ep_status ep__kernel_Shape(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_Size(ep__call *call, ep_error *err)
 {
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     if (out->dtype != EP_DTYPE_INT64 || out->n != 1) return ep__bad_out_shape(out, err);
     *(int64_t *)out->data = (int64_t)ep__in(call, 0)->n;
     return EP_OK;
@@ -58,8 +58,8 @@ RANGE(int64_t, uint64_t)
 
 ep_status ep__kernel_Range(ep__call *call, ep_error *err)
 {
-    const ep__array *start = ep__in(call, 0), *delta = ep__in(call, 2);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *start = ep__in(call, 0), *delta = ep__in(call, 2);
+    ep_array *out = ep__out(call, 0);
     EP_FAIL_IF(start->n != 1 || delta->n != 1, err, EP_BAD_MODEL, "operands must be scalars");
     EP_FAIL_IF(start->dtype != delta->dtype || start->dtype != out->dtype, err, EP_BAD_MODEL,
                "operands are %s and %s", ep_dtype_name(start->dtype), ep_dtype_name(delta->dtype));
@@ -76,7 +76,7 @@ ep_status ep__kernel_Range(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_EyeLike(ep__call *call, ep_error *err)
 {
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     const int64_t k = ep_attr_int(call->node, "k", 0), one = 1;
     unsigned char bytes[16];
     size_t size;
@@ -96,8 +96,8 @@ ep_status ep__kernel_EyeLike(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_OneHot(ep__call *call, ep_error *err)
 {
-    const ep__array *indices = ep__in(call, 0), *values = ep__in(call, 2);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *indices = ep__in(call, 0), *values = ep__in(call, 2);
+    ep_array *out = ep__out(call, 0);
     const void *wide;
     size_t size;
     int axis;

@@ -22,6 +22,14 @@ const ep__kernel *ep__kernel_find(const char *op)
     return bsearch(op, table, sizeof table / sizeof *table, sizeof *table, compare_op);
 }
 
+uint64_t ep__kernel_work(const ep__kernel *kernel, uint64_t input_elements,
+                         uint64_t output_elements)
+{
+    uint64_t steps;
+    const uint64_t each = kernel->flags & EP__SLOW ? ep_max_u64(input_elements, 1) : 1;
+    return ep_mul_overflows(output_elements, each, &steps) ? UINT64_MAX : steps;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 static bool is_half(ep_dtype dtype)
@@ -30,21 +38,21 @@ static bool is_half(ep_dtype dtype)
 }
 
 /* The same arrays, half-precision ones in `float` buffers. */
-static ep_status as_floats(const ep__array *arrays, uint32_t n, bool convert, ep_arena *arena,
-                           ep__array **out, ep_error *err)
+static ep_status as_floats(const ep__call *call, const ep_array *arrays, uint32_t n, bool convert,
+                           ep_array **out, ep_error *err)
 {
-    *out = EP_NEW(arena, ep__array, n);
+    *out = EP_NEW(call->scratch, ep_array, n);
     if (!*out) return ep_fail_memory(err);
     for (uint32_t i = 0; i < n; i++) {
-        ep__array *copy = &(*out)[i];
+        ep_array *copy = &(*out)[i];
         *copy = arrays[i];
         if (!is_half(copy->dtype)) continue;
         copy->dtype = EP_DTYPE_FLOAT;
-        copy->data = EP_NEW(arena, float, copy->n);
+        copy->data = EP_NEW_RAW(call->scratch, float, copy->n);
         if (!copy->data) return ep_fail_memory(err);
         if (convert) {
-            ep__convert(EP_DTYPE_FLOAT, copy->data, arrays[i].dtype, arrays[i].data, copy->n,
-                        false);
+            ep__convert_pieces(call->threads, EP_DTYPE_FLOAT, copy->data, arrays[i].dtype,
+                               arrays[i].data, copy->n, false);
         }
     }
     return EP_OK;
@@ -53,22 +61,23 @@ static ep_status as_floats(const ep__array *arrays, uint32_t n, bool convert, ep
 static ep_status run_via_float(const ep__kernel *kernel, ep__call *call, ep_error *err)
 {
     ep__call inner = *call;
-    ep__array *inputs, *outputs;
-    EP_TRY(as_floats(call->inputs, call->n_inputs, true, call->scratch, &inputs, err));
-    EP_TRY(as_floats(call->outputs, call->n_outputs, false, call->scratch, &outputs, err));
+    ep_array *inputs, *outputs;
+    EP_TRY(as_floats(call, call->inputs, call->n_inputs, true, &inputs, err));
+    EP_TRY(as_floats(call, call->outputs, call->n_outputs, false, &outputs, err));
     inner.inputs = inputs;
     inner.outputs = outputs;
     EP_TRY(kernel->run(&inner, err));
     for (uint32_t i = 0; i < call->n_outputs; i++) {
-        const ep__array *out = &call->outputs[i];
+        const ep_array *out = &call->outputs[i];
         if (is_half(out->dtype)) {
-            ep__convert(out->dtype, out->data, EP_DTYPE_FLOAT, outputs[i].data, out->n, false);
+            ep__convert_pieces(call->threads, out->dtype, out->data, EP_DTYPE_FLOAT,
+                               outputs[i].data, out->n, false);
         }
     }
     return EP_OK;
 }
 
-static bool has_half(const ep__array *arrays, uint32_t n)
+static bool has_half(const ep_array *arrays, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (is_half(arrays[i].dtype)) return true;
@@ -94,8 +103,8 @@ ep_status ep__kernel_run(const ep__kernel *kernel, ep__call *call, ep_error *err
 ep_status ep__make_out(ep__call *call, uint32_t i, ep_dtype dtype, const ep_shape *shape,
                        ep_error *err)
 {
-    ep__array *out = &call->outputs[i];
-    *out = (ep__array){.dtype = dtype, .shape = *shape};
+    ep_array *out = &call->outputs[i];
+    *out = (ep_array){.dtype = dtype, .shape = *shape};
     EP_TRY(ep_shape_elements(shape, &out->n, err));
     out->data = ep_arena_take(call->scratch, ep_dtype_bytes(dtype, out->n), 1);
     return out->data ? EP_OK : ep_fail_memory(err);
@@ -116,7 +125,7 @@ ep_status ep__front_axis(int64_t axis, int rank, int *out, ep_error *err)
     return EP_OK;
 }
 
-ep_status ep__int_values(const ep__call *call, const ep__array *array, const int64_t **values,
+ep_status ep__int_values(const ep__call *call, const ep_array *array, const int64_t **values,
                          ep_error *err)
 {
     if (array->dtype == EP_DTYPE_INT64) {
@@ -137,7 +146,7 @@ ep_status ep__ints_or_attr(const ep__call *call, uint32_t i, const char *attr,
 {
     *values = NULL;
     *count = 0;
-    const ep__array *input = ep__in(call, i);
+    const ep_array *input = ep__in(call, i);
     if (input) {
         *count = (uint32_t)ep_min_u64(input->n, UINT32_MAX);
         return ep__int_values(call, input, values, err);
@@ -150,19 +159,30 @@ ep_status ep__ints_or_attr(const ep__call *call, uint32_t i, const char *attr,
     return EP_OK;
 }
 
-double ep__first(const ep__array *array)
+ep_status ep__int_value(const ep__call *call, uint32_t i, int64_t otherwise, int64_t *out,
+                        ep_error *err)
+{
+    const ep_array *array = ep__in(call, i);
+    const int64_t *values = &otherwise;
+    EP_FAIL_IF(array && array->n != 1, err, EP_BAD_MODEL, "input %u must be one number", i);
+    if (array) EP_TRY(ep__int_values(call, array, &values, err));
+    *out = *values;
+    return EP_OK;
+}
+
+double ep__first(const ep_array *array)
 {
     double value = 0;
     ep__convert(EP_DTYPE_DOUBLE, &value, array->dtype, array->data, array->n ? 1 : 0, false);
     return value;
 }
 
-ep_status ep__bad_dtype(const ep__array *array, ep_error *err)
+ep_status ep__bad_dtype(const ep_array *array, ep_error *err)
 {
     return ep_fail(err, EP_UNSUPPORTED, "no kernel for %s", ep_dtype_name(array->dtype));
 }
 
-ep_status ep__bad_out_shape(const ep__array *out, ep_error *err)
+ep_status ep__bad_out_shape(const ep_array *out, ep_error *err)
 {
     char text[EP_SHAPE_TEXT];
     return ep_fail(err, EP_BAD_SHAPE, "the inputs do not give an output of %s",

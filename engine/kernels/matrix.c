@@ -1,48 +1,30 @@
-/* MatMul, Gemm and the softmaxes, plainly: what is folded is small. */
-#include <math.h>
-#include <string.h>
+/* MatMul and Gemm. */
+#include "engine/matrix.h"
 
-#include "engine/kernels.h"
+#include "engine/product.h"
 
-/* ---- products ------------------------------------------------------------------------------ */
-
-/* c[m][n] += a[m][k] b[k][n]; strides in elements, c dense. Integers wrap. */
-typedef struct product {
-    int64_t m, n, k;
-    int64_t a_row, a_column, b_row, b_column;
-} product;
-
-#define PRODUCT(id, T, W)                                                                          \
-    static void product_##id(const product *p, const void *a, const void *b, void *c)              \
-    {                                                                                              \
-        for (int64_t i = 0; i < p->m; i++) {                                                       \
-            T *row = (T *)c + i * p->n;                                                            \
-            for (int64_t k = 0; k < p->k; k++) {                                                   \
-                const W x = (W)((const T *)a)[i * p->a_row + k * p->a_column];                     \
-                const T *y = (const T *)b + k * p->b_row;                                          \
-                for (int64_t j = 0; j < p->n; j++) {                                               \
-                    row[j] = (T)((W)row[j] + x * (W)y[j * p->b_column]);                           \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    }
-PRODUCT(DOUBLE, double, double)
-PRODUCT(UINT64, uint64_t, uint64_t) /* and int64 */
-
-static void multiply(ep_dtype wide, const product *p, const void *a, const void *b, void *c)
+static ep_status same_dtype(const ep__call *call, ep_error *err)
 {
-    (wide == EP_DTYPE_DOUBLE ? product_DOUBLE : product_UINT64)(p, a, b, c);
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1), *out = ep__out(call, 0);
+    EP_FAIL_IF(a->dtype != b->dtype || a->dtype != out->dtype, err, EP_BAD_MODEL,
+               "operands are %s and %s, the output is %s", ep_dtype_name(a->dtype),
+               ep_dtype_name(b->dtype), ep_dtype_name(out->dtype));
+    return EP_OK;
 }
+
+static bool is_real(ep_dtype dtype)
+{
+    return dtype == EP_DTYPE_FLOAT || dtype == EP_DTYPE_DOUBLE;
+}
+
+/* ---- stacks of matrices -------------------------------------------------------------------- */
 
 /* `shape` as a stack of matrices: a vector is one row or, on the right, one column. */
 static ep_shape as_matrices(const ep_shape *shape, bool right)
 {
-    ep_shape s = *shape;
-    if (s.rank == 1) {
-        s = (ep_shape){.rank = 2, .dims = {1, shape->dims[0]}};
-        if (right) s = (ep_shape){.rank = 2, .dims = {shape->dims[0], 1}};
-    }
-    return s;
+    if (shape->rank > 1) return *shape;
+    if (right) return (ep_shape){.rank = 2, .dims = {shape->dims[0], 1}};
+    return (ep_shape){.rank = 2, .dims = {1, shape->dims[0]}};
 }
 
 /* A walk over the stack of products; array 0: a, array 1: b, strides in elements. */
@@ -66,154 +48,220 @@ static bool stack_walk(const ep_shape *a, const ep_shape *b, ep__walk *walk)
     return true;
 }
 
-/* The operands in one wide type. */
-static ep_status read_operands(const ep__call *call, ep_dtype *wide, const ep__number *values[2],
-                               ep_error *err)
+/* Where the operands of each product begin. */
+static ep_status list_offsets(const ep__call *call, ep__walk *walk, ep__stack *s, ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
-    EP_FAIL_IF(a->dtype != b->dtype, err, EP_BAD_MODEL, "operands are %s and %s",
-               ep_dtype_name(a->dtype), ep_dtype_name(b->dtype));
-    const void *wide_a, *wide_b;
-    EP_TRY(ep__widened(call, a, &wide_a, err));
-    EP_TRY(ep__widened(call, b, &wide_b, err));
-    *wide = ep__wide(a->dtype);
-    values[0] = wide_a;
-    values[1] = wide_b;
+    int64_t *at[2];
+    for (int k = 0; k < 2; k++) {
+        at[k] = EP_NEW_RAW(call->scratch, int64_t, s->count);
+        if (!at[k]) return ep_fail_memory(err);
+        s->at[k] = at[k];
+    }
+    uint64_t n = 0;
+    for (bool more = ep__walk_begin(walk); more; more = ep__walk_next(walk)) {
+        for (int64_t i = 0; i < walk->row; i++, n++) {
+            for (int k = 0; k < 2; k++) at[k][n] = walk->at[k] + i * walk->step[k];
+        }
+    }
+    return EP_OK;
+}
+
+ep_status ep__stack_of(const ep__call *call, const ep_array *a, const ep_array *b, ep__stack *out,
+                       ep_error *err)
+{
+    const ep_array *y = ep__out(call, 0);
+    EP_FAIL_IF(a->shape.rank == 0 || b->shape.rank == 0, err, EP_BAD_MODEL,
+               "operands cannot be scalars");
+    ep_shape sa = as_matrices(&a->shape, false);
+    const ep_shape sb = as_matrices(&b->shape, true);
+    const int64_t k = sa.dims[sa.rank - 1], n = sb.dims[sb.rank - 1];
+    if (ep__product(&sb, 0, sb.rank - 2) == 1 && sb.rank <= sa.rank && k > 0) {
+        /* all of `a` times one matrix */
+        sa = (ep_shape){.rank = 2, .dims = {(int64_t)a->n / k, k}};
+    }
+    ep__walk walk;
+    if (k != sb.dims[sb.rank - 2] || !stack_walk(&sa, &sb, &walk)) return ep__bad_out_shape(y, err);
+    *out = (ep__stack){.m = sa.dims[sa.rank - 2], .n = n, .k = k, .count = 1};
+    for (int i = 0; i < walk.rank; i++) out->count *= (uint64_t)walk.dims[i];
+    if (y->n != out->count * (uint64_t)(out->m * n)) return ep__bad_out_shape(y, err);
+    return y->n == 0 ? EP_OK : list_offsets(call, &walk, out, err);
+}
+
+typedef struct placed_stack {
+    const ep__stack *s;
+    int64_t size; /* of an element */
+    const char *a, *b;
+    char *c;
+} placed_stack;
+
+static ep__operands operands_of(const void *context, uint64_t i)
+{
+    const placed_stack *r = context;
+    const ep__stack *s = r->s;
+    return (ep__operands){.a = r->a + s->at[0][i] * r->size,
+                          .b = r->b + s->at[1][i] * r->size,
+                          .c = r->c + (int64_t)i * s->m * s->n * r->size};
+}
+
+ep_status ep__stack_multiply(const ep__call *call, const ep__stack *stack, ep_dtype dtype,
+                             const void *a, const void *b, void *c, ep_error *err)
+{
+    const ep__gemm p = {.dtype = dtype,
+                        .m = stack->m,
+                        .n = stack->n,
+                        .k = stack->k,
+                        .lda = stack->k,
+                        .ldb = stack->n,
+                        .ldc = stack->n,
+                        .alpha = 1};
+    const int64_t size = ep_dtype_bits(dtype) / 8;
+    const placed_stack r = {.s = stack, .size = size, .a = a, .b = b, .c = c};
+    return ep__multiply(call->threads, &p, stack->count, operands_of, &r, err);
+}
+
+static ep_status multiply_integers(ep__call *call, const ep__stack *s, ep_error *err)
+{
+    ep_array *out = ep__out(call, 0);
+    const void *a, *b;
+    EP_TRY(ep__widened(call, ep__in(call, 0), &a, err));
+    EP_TRY(ep__widened(call, ep__in(call, 1), &b, err));
+    uint64_t *sums = EP_NEW_RAW(call->scratch, uint64_t, out->n);
+    if (!sums) return ep_fail_memory(err);
+    EP_TRY(ep__stack_multiply(call, s, EP_DTYPE_UINT64, a, b, sums, err));
+    ep__convert(out->dtype, out->data, ep__wide(out->dtype), sums, out->n, false);
     return EP_OK;
 }
 
 ep_status ep__kernel_MatMul(ep__call *call, ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
-    EP_FAIL_IF(a->shape.rank == 0 || b->shape.rank == 0, err, EP_BAD_MODEL,
-               "operands cannot be scalars");
-    const ep_shape sa = as_matrices(&a->shape, false), sb = as_matrices(&b->shape, true);
-    const product p = {.m = sa.dims[sa.rank - 2],
-                       .n = sb.dims[sb.rank - 1],
-                       .k = sa.dims[sa.rank - 1],
-                       .a_row = sa.dims[sa.rank - 1],
-                       .a_column = 1,
-                       .b_row = sb.dims[sb.rank - 1],
-                       .b_column = 1};
-    ep__walk walk;
-    if (p.k != sb.dims[sb.rank - 2] || !stack_walk(&sa, &sb, &walk)) {
-        return ep__bad_out_shape(out, err);
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1), *out = ep__out(call, 0);
+    ep__stack s;
+    EP_TRY(same_dtype(call, err));
+    if (!is_real(a->dtype) && ep_dtype_is_float(a->dtype)) return ep__bad_dtype(a, err);
+    EP_TRY(ep__stack_of(call, a, b, &s, err));
+    if (out->n == 0) return EP_OK;
+    if (!is_real(a->dtype)) return multiply_integers(call, &s, err);
+    return ep__stack_multiply(call, &s, a->dtype, a->data, b->data, out->data, err);
+}
+
+/* ---- Gemm ---------------------------------------------------------------------------------- */
+
+/* out = beta * c, c broadcast; the same in every type that has a multiplication. */
+#define SCALED(id, T)                                                                              \
+    static void scaled_##id(const ep__walk *w, const void *c, float beta, void *out)               \
+    {                                                                                              \
+        const T *from = (const T *)c + w->at[1];                                                   \
+        T *to = (T *)out + w->at[0];                                                               \
+        for (int64_t i = 0; i < w->row; i++) to[i] = (T)beta * from[i * w->step[1]];               \
     }
-    int64_t stack = 1;
-    for (int i = 0; i < walk.rank; i++) stack *= walk.dims[i];
-    if ((int64_t)out->n != stack * p.m * p.n) return ep__bad_out_shape(out, err);
-    ep_dtype wide;
-    const ep__number *values[2];
-    EP_TRY(read_operands(call, &wide, values, err));
-    ep__number *sums = EP_NEW(call->scratch, ep__number, out->n), *to = sums;
-    if (!sums) return ep_fail_memory(err);
+EP__FLOAT_TYPES(SCALED)
+
+static ep_status begin_with_c(const ep__call *call, const ep_array *c, float beta, ep_dtype dtype,
+                              const void *values, void *out, ep_error *err)
+{
+    const ep_array *y = ep__out(call, 0);
+    ep__walk walk = ep__walk_over(&y->shape);
+    (void)ep__walk_add(&walk, &y->shape);
+    if (!ep__walk_add(&walk, &c->shape)) return ep__bad_out_shape(y, err);
     for (bool more = ep__walk_begin(&walk); more; more = ep__walk_next(&walk)) {
-        for (int64_t i = 0; i < walk.row; i++, to += p.m * p.n) {
-            multiply(wide, &p, values[0] + walk.at[0] + i * walk.step[0],
-                     values[1] + walk.at[1] + i * walk.step[1], to);
-        }
+        (dtype == EP_DTYPE_FLOAT ? scaled_FLOAT : scaled_DOUBLE)(&walk, values, beta, out);
     }
-    ep__convert(out->dtype, out->data, wide, sums, out->n, false);
     return EP_OK;
 }
 
-/* alpha * sums + beta * c, c broadcast, all in double. */
-static ep_status add_scaled(const ep__call *call, double *sums, ep_error *err)
+typedef struct gemm {
+    int64_t m, n, k;
+    bool trans_a, trans_b;
+    float alpha, beta;
+} gemm;
+
+static ep_status read_gemm(const ep__call *call, gemm *g, ep_error *err)
 {
-    const double alpha = (double)ep_attr_float(call->node, "alpha", 1);
-    const double beta = (double)ep_attr_float(call->node, "beta", 1);
-    const ep__array *c = ep__in(call, 2), *out = ep__out(call, 0);
-    for (uint64_t i = 0; i < out->n; i++) sums[i] *= alpha;
-    if (!c) return EP_OK;
-    if (ep__wide(c->dtype) == EP_DTYPE_UNDEFINED) return ep__bad_dtype(c, err);
-    double *addend = EP_NEW(call->scratch, double, c->n);
-    if (!addend) return ep_fail_memory(err);
-    ep__convert(EP_DTYPE_DOUBLE, addend, c->dtype, c->data, c->n, false);
-    ep__walk walk = ep__walk_over(&out->shape);
-    (void)ep__walk_add(&walk, &out->shape);
-    if (!ep__walk_add(&walk, &c->shape)) return ep__bad_out_shape(out, err);
-    for (bool more = ep__walk_begin(&walk); more; more = ep__walk_next(&walk)) {
-        for (int64_t i = 0; i < walk.row; i++) {
-            sums[walk.at[0] + i * walk.step[0]] += beta * addend[walk.at[1] + i * walk.step[1]];
-        }
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1), *c = ep__in(call, 2);
+    const ep_array *out = ep__out(call, 0);
+    EP_TRY(same_dtype(call, err));
+    EP_FAIL_IF(a->shape.rank != 2 || b->shape.rank != 2, err, EP_BAD_MODEL,
+               "operands have %d and %d dimensions, not 2", a->shape.rank, b->shape.rank);
+    EP_FAIL_IF(c && c->dtype != a->dtype, err, EP_BAD_MODEL, "operands are %s, C is %s",
+               ep_dtype_name(a->dtype), c ? ep_dtype_name(c->dtype) : "");
+    g->trans_a = ep_attr_int(call->node, "transA", 0) != 0;
+    g->trans_b = ep_attr_int(call->node, "transB", 0) != 0;
+    g->alpha = ep_attr_float(call->node, "alpha", 1);
+    g->beta = ep_attr_float(call->node, "beta", 1);
+    g->m = a->shape.dims[g->trans_a];
+    g->k = a->shape.dims[!g->trans_a];
+    g->n = b->shape.dims[!g->trans_b];
+    const bool fits = g->k == b->shape.dims[g->trans_b] && out->shape.rank == 2 &&
+                      out->shape.dims[0] == g->m && out->shape.dims[1] == g->n;
+    return fits ? EP_OK : ep__bad_out_shape(out, err);
+}
+
+static ep__operands only_operands(const void *context, uint64_t i)
+{
+    (void)i;
+    return *(const ep__operands *)context;
+}
+
+/* out = alpha a b, or += when it `adds`; of one wide type or FLOAT. */
+static ep_status multiply(ep__call *call, const gemm *g, ep_dtype dtype, const ep__operands *o,
+                          bool adds, ep_error *err)
+{
+    const ep__gemm p = {.dtype = dtype,
+                        .m = g->m,
+                        .n = g->n,
+                        .k = g->k,
+                        .lda = g->trans_a ? g->m : g->k,
+                        .ldb = g->trans_b ? g->k : g->n,
+                        .ldc = g->n,
+                        .trans_a = g->trans_a,
+                        .trans_b = g->trans_b,
+                        .adds = adds,
+                        .alpha = dtype == EP_DTYPE_UINT64 ? 1 : g->alpha};
+    return ep__multiply(call->threads, &p, 1, only_operands, o, err);
+}
+
+static ep_status gemm_reals(ep__call *call, const gemm *g, ep_error *err)
+{
+    const ep_array *a = ep__in(call, 0), *b = ep__in(call, 1), *c = ep__in(call, 2);
+    ep_array *out = ep__out(call, 0);
+    const bool adds = c && g->beta != 0;
+    if (adds) EP_TRY(begin_with_c(call, c, g->beta, a->dtype, c->data, out->data, err));
+    const ep__operands o = {.a = a->data, .b = b->data, .c = out->data};
+    return multiply(call, g, a->dtype, &o, adds, err);
+}
+
+/* Sums in integers, scaled in double. */
+static ep_status gemm_integers(ep__call *call, const gemm *g, ep_error *err)
+{
+    const ep_array *c = ep__in(call, 2);
+    ep_array *out = ep__out(call, 0);
+    uint64_t *sums = EP_NEW_RAW(call->scratch, uint64_t, out->n);
+    double *scaled = EP_NEW(call->scratch, double, out->n);
+    if (!sums || !scaled) return ep_fail_memory(err);
+    ep__operands o = {.c = sums};
+    EP_TRY(ep__widened(call, ep__in(call, 0), &o.a, err));
+    EP_TRY(ep__widened(call, ep__in(call, 1), &o.b, err));
+    EP_TRY(multiply(call, g, EP_DTYPE_UINT64, &o, false, err));
+    if (c) {
+        double *addend = EP_NEW_RAW(call->scratch, double, c->n);
+        if (!addend) return ep_fail_memory(err);
+        ep__convert(EP_DTYPE_DOUBLE, addend, c->dtype, c->data, c->n, false);
+        EP_TRY(begin_with_c(call, c, g->beta, EP_DTYPE_DOUBLE, addend, scaled, err));
     }
+    const bool is_signed = ep__wide(out->dtype) == EP_DTYPE_INT64;
+    for (uint64_t i = 0; i < out->n; i++) {
+        const double sum = is_signed ? (double)(int64_t)sums[i] : (double)sums[i];
+        scaled[i] += (double)g->alpha * sum;
+    }
+    ep__convert(out->dtype, out->data, EP_DTYPE_DOUBLE, scaled, out->n, false);
     return EP_OK;
 }
 
 ep_status ep__kernel_Gemm(ep__call *call, ep_error *err)
 {
-    const ep__array *a = ep__in(call, 0), *b = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
-    EP_FAIL_IF(a->shape.rank != 2 || b->shape.rank != 2, err, EP_BAD_MODEL,
-               "operands have %d and %d dimensions, not 2", a->shape.rank, b->shape.rank);
-    const bool ta = ep_attr_int(call->node, "transA", 0) != 0;
-    const bool tb = ep_attr_int(call->node, "transB", 0) != 0;
-    const int64_t *da = a->shape.dims, *db = b->shape.dims;
-    const product p = {.m = da[ta],
-                       .n = db[!tb],
-                       .k = da[!ta],
-                       .a_row = ta ? 1 : da[1],
-                       .a_column = ta ? da[1] : 1,
-                       .b_row = tb ? 1 : db[1],
-                       .b_column = tb ? db[1] : 1};
-    if (p.k != db[tb] || (int64_t)out->n != p.m * p.n) return ep__bad_out_shape(out, err);
-    ep_dtype wide;
-    const ep__number *values[2];
-    EP_TRY(read_operands(call, &wide, values, err));
-    if (wide != EP_DTYPE_DOUBLE) return ep__bad_dtype(a, err);
-    double *sums = EP_NEW(call->scratch, double, out->n);
-    if (!sums) return ep_fail_memory(err);
-    multiply(wide, &p, values[0], values[1], sums);
-    EP_TRY(add_scaled(call, sums, err));
-    ep__convert(out->dtype, out->data, EP_DTYPE_DOUBLE, sums, out->n, false);
-    return EP_OK;
-}
-
-/* ---- softmax ------------------------------------------------------------------------------- */
-
-/* In place, over `n` elements `step` apart. */
-static void softmax(double *x, int64_t n, int64_t step, bool logarithm)
-{
-    double max = -(double)INFINITY, sum = 0;
-    for (int64_t k = 0; k < n; k++) max = fmax(max, x[k * step]);
-    for (int64_t k = 0; k < n; k++) sum += exp(x[k * step] - max);
-    for (int64_t k = 0; k < n; k++) {
-        const double shifted = x[k * step] - max;
-        x[k * step] = logarithm ? shifted - log(sum) : exp(shifted) / sum;
-    }
-}
-
-/* Before opset 13 all axes from `axis` on are one. */
-static ep_status run_softmax(ep__call *call, bool logarithm, ep_error *err)
-{
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
-    const bool flatten = call->node->opset < 13;
-    const int rank = in->shape.rank;
-    int axis;
-    EP_TRY(ep__front_axis(ep_attr_int(call->node, "axis", flatten ? 1 : -1), rank, &axis, err));
-    if (ep__wide(in->dtype) != EP_DTYPE_DOUBLE) return ep__bad_dtype(in, err);
-    if (out->n != in->n) return ep__bad_out_shape(out, err);
-    double *x = EP_NEW(call->scratch, double, in->n);
-    if (!x) return ep_fail_memory(err);
-    ep__convert(EP_DTYPE_DOUBLE, x, in->dtype, in->data, in->n, false);
-    const int64_t n = ep__product(&in->shape, axis, flatten ? rank : axis + 1);
-    const int64_t inner = flatten ? 1 : ep__product(&in->shape, axis + 1, rank);
-    const int64_t outer = ep__product(&in->shape, 0, axis);
-    for (int64_t lane = 0; lane < outer * inner; lane++) {
-        softmax(x + lane / inner * n * inner + lane % inner, n, inner, logarithm);
-    }
-    ep__convert(out->dtype, out->data, EP_DTYPE_DOUBLE, x, out->n, false);
-    return EP_OK;
-}
-
-ep_status ep__kernel_Softmax(ep__call *call, ep_error *err)
-{
-    return run_softmax(call, false, err);
-}
-
-ep_status ep__kernel_LogSoftmax(ep__call *call, ep_error *err)
-{
-    return run_softmax(call, true, err);
+    const ep_array *a = ep__in(call, 0);
+    gemm g = {.m = 0};
+    EP_TRY(read_gemm(call, &g, err));
+    if (is_real(a->dtype)) return gemm_reals(call, &g, err);
+    return ep_dtype_is_float(a->dtype) ? ep__bad_dtype(a, err) : gemm_integers(call, &g, err);
 }

@@ -8,8 +8,8 @@
 
 ep_status ep__kernel_Transpose(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     const int rank = in->shape.rank;
     const ep_attr *perm = ep_attr_find(call->node, "perm");
     if (perm && perm->type != EP_ATTR_INTS) perm = NULL;
@@ -29,28 +29,28 @@ ep_status ep__kernel_Transpose(ep__call *call, ep_error *err)
         walk.strides[1][i] = strides[from];
     }
     walk.arrays = 2;
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
 ep_status ep__kernel_Expand(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     size_t size;
     EP_TRY(ep__element_size(in->dtype, &size, err));
     ep__walk walk = ep__walk_over(&out->shape);
     (void)ep__walk_add(&walk, &out->shape);
     if (!ep__walk_add(&walk, &in->shape)) return ep__bad_out_shape(out, err);
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
 /* Each dimension d repeated r times is a pair of dimensions, r steps of 0 and d of the stride. */
 ep_status ep__kernel_Tile(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     size_t size;
     EP_TRY(ep__element_size(in->dtype, &size, err));
     if (out->shape.rank != in->shape.rank) return ep__bad_out_shape(out, err);
@@ -67,7 +67,7 @@ ep_status ep__kernel_Tile(ep__call *call, ep_error *err)
         walk.strides[0][2 * i + 1] = to[i];
         walk.strides[1][2 * i + 1] = from[i];
     }
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
@@ -83,8 +83,8 @@ static int64_t slice_begin(int64_t start, int64_t step, int64_t dim)
 
 ep_status ep__kernel_Slice(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     const int rank = in->shape.rank;
     const int64_t *starts, *axes, *steps;
     uint32_t n, n_axes, n_steps;
@@ -123,7 +123,7 @@ ep_status ep__kernel_Slice(ep__call *call, ep_error *err)
         walk.at[1] += begin[i] * walk.strides[1][i];
         walk.strides[1][i] *= step[i];
     }
-    ep__copy(&walk, size, out->data, in->data);
+    ep__copy(call->threads, &walk, size, out->data, in->data);
     return EP_OK;
 }
 
@@ -131,40 +131,39 @@ ep_status ep__kernel_Slice(ep__call *call, ep_error *err)
 
 /* Copies `part` from or to the place in `whole` that begins at `offset` along `axis`. False when
  * it does not fit in there. */
-static bool copy_part(const ep__array *whole, const ep__array *part, int axis, int64_t offset,
-                      size_t size, bool into_whole)
+static bool copy_part(const ep__call *call, const ep_array *whole, const ep_array *part, int axis,
+                      int64_t offset, size_t size, bool into_whole)
 {
     if (part->shape.rank != whole->shape.rank) return false;
     for (int i = 0; i < whole->shape.rank; i++) {
         const int64_t room = whole->shape.dims[i] - (i == axis ? offset : 0);
         if (i == axis ? part->shape.dims[i] > room : part->shape.dims[i] != room) return false;
     }
-    const int rank = whole->shape.rank;
-    const int64_t inner = ep__product(&whole->shape, axis + 1, rank);
-    const size_t run = (size_t)(part->shape.dims[axis] * inner) * size;
-    const size_t pitch = (size_t)(whole->shape.dims[axis] * inner) * size;
-    const int64_t outer = ep__product(&whole->shape, 0, axis);
-    char *in_whole = (char *)whole->data + (size_t)(offset * inner) * size, *in_part = part->data;
-    for (int64_t i = 0; i < outer; i++, in_whole += pitch, in_part += run) {
-        memcpy(into_whole ? in_whole : in_part, into_whole ? in_part : in_whole, run);
-    }
+    const int in_whole = into_whole ? 0 : 1, in_part = 1 - in_whole;
+    ep__walk walk = ep__walk_over(&part->shape);
+    walk.arrays = 2;
+    ep__strides(&whole->shape, walk.strides[in_whole]);
+    ep__strides(&part->shape, walk.strides[in_part]);
+    walk.at[in_whole] = offset * walk.strides[in_whole][axis];
+    ep__copy(call->threads, &walk, size, into_whole ? whole->data : part->data,
+             into_whole ? part->data : whole->data);
     return true;
 }
 
 ep_status ep__kernel_Concat(ep__call *call, ep_error *err)
 {
-    const ep__array *out = ep__out(call, 0);
+    const ep_array *out = ep__out(call, 0);
     size_t size;
     int axis;
     EP_TRY(ep__element_size(out->dtype, &size, err));
     EP_TRY(ep__front_axis(ep_attr_int(call->node, "axis", 0), out->shape.rank, &axis, err));
     int64_t offset = 0;
     for (uint32_t i = 0; i < call->n_inputs; i++) {
-        const ep__array *in = ep__in(call, i);
+        const ep_array *in = ep__in(call, i);
         if (!in) continue;
         EP_FAIL_IF(in->dtype != out->dtype, err, EP_BAD_MODEL, "input %u is %s, the output %s", i,
                    ep_dtype_name(in->dtype), ep_dtype_name(out->dtype));
-        if (!copy_part(out, in, axis, offset, size, true)) return ep__bad_out_shape(out, err);
+        if (!copy_part(call, out, in, axis, offset, size, true)) return ep__bad_out_shape(out, err);
         offset += in->shape.dims[axis];
     }
     return EP_OK;
@@ -172,15 +171,16 @@ ep_status ep__kernel_Concat(ep__call *call, ep_error *err)
 
 ep_status ep__kernel_Split(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     size_t size;
     int axis;
     EP_TRY(ep__element_size(in->dtype, &size, err));
     EP_TRY(ep__front_axis(ep_attr_int(call->node, "axis", 0), in->shape.rank, &axis, err));
     int64_t offset = 0;
     for (uint32_t i = 0; i < call->n_outputs; i++) {
-        const ep__array *out = &call->outputs[i];
-        if (out->data && !copy_part(in, out, axis, offset, size, false)) {
+        const ep_array *out = &call->outputs[i];
+        EP_FAIL_IF(!out->data, err, EP_UNSUPPORTED, "leaves output %u out", i);
+        if (!copy_part(call, in, out, axis, offset, size, false)) {
             return ep__bad_out_shape(out, err);
         }
         offset += out->shape.dims[axis];
@@ -208,14 +208,14 @@ static ep_status permute6(ep__call *call, const int64_t in[6], const int order[6
         walk.strides[1][i] = from[order[i]];
         to *= walk.dims[i];
     }
-    ep__copy(&walk, size, ep__out(call, 0)->data, ep__in(call, 0)->data);
+    ep__copy(call->threads, &walk, size, ep__out(call, 0)->data, ep__in(call, 0)->data);
     return EP_OK;
 }
 
 /* The block size, after checking that the arrays are N x C x H x W and equally large. */
 static ep_status block_size(const ep__call *call, int64_t *block, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     *block = ep_attr_int(call->node, "blocksize", 0);
     EP_FAIL_IF(in->shape.rank != 4, err, EP_BAD_MODEL, "needs 4 dimensions, got %d",
                in->shape.rank);

@@ -15,7 +15,7 @@ typedef struct lanes {
 
 static ep_status read_lanes(const ep__call *call, int64_t axis_value, lanes *l, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     int axis;
     EP_TRY(ep__front_axis(axis_value, in->shape.rank, &axis, err));
     *l = (lanes){.outer = ep__product(&in->shape, 0, axis),
@@ -58,7 +58,7 @@ static comparison comparison_of(ep_dtype wide)
 
 static ep_status arg_extreme(ep__call *call, int sign, ep_error *err)
 {
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     const bool last = ep_attr_int(call->node, "select_last_index", 0) != 0;
     lanes l;
     EP_TRY(read_lanes(call, ep_attr_int(call->node, "axis", 0), &l, err));
@@ -127,12 +127,12 @@ static comparison item_comparison(ep_dtype wide, bool largest)
 /* Sorted also where `sorted` is 0, which leaves the order open. */
 ep_status ep__kernel_TopK(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *values = ep__out(call, 0), *indices = ep__out(call, 1);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *values = ep__out(call, 0), *indices = ep__out(call, 1);
     const bool largest = ep_attr_int(call->node, "largest", 1) != 0;
     lanes l;
     EP_TRY(read_lanes(call, ep_attr_int(call->node, "axis", -1), &l, err));
-    const ep__array *any = values ? values : indices;
+    const ep_array *any = values ? values : indices;
     if (!any) return EP_OK;
     const int64_t around = l.outer * l.inner, k = around > 0 ? (int64_t)any->n / around : 0;
     if (k > l.n || (int64_t)any->n != k * around || (indices && indices->n != any->n)) {
@@ -177,8 +177,8 @@ CUMULATE(UINT64, uint64_t, uint64_t) /* and int64, wrapping */
 
 ep_status ep__kernel_CumSum(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *axis = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *axis = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     const bool exclusive = ep_attr_int(call->node, "exclusive", 0) != 0;
     const bool reverse = ep_attr_int(call->node, "reverse", 0) != 0;
     const int64_t *axis_value;

@@ -1,15 +1,14 @@
-/* Pad and Trilu. */
+/* Pad, CenterCropPad and Trilu. */
 #include <string.h>
 
 #include "engine/kernels.h"
 
 typedef enum pad_mode { CONSTANT, EDGE, REFLECT, WRAP } pad_mode;
 
-/* Which element of `dim` position `i` shows; -1: none, it is padding. dim > 0. */
+/* Which element of `dim` position `i` shows, the mode not being CONSTANT. dim > 0. */
 static int64_t source_of(pad_mode mode, int64_t i, int64_t dim)
 {
     if (i >= 0 && i < dim) return i;
-    if (mode == CONSTANT) return -1;
     if (mode == EDGE) return i < 0 ? 0 : dim - 1;
     const int64_t period = mode == WRAP ? dim : dim > 1 ? 2 * (dim - 1) : 1;
     int64_t at = i % period;
@@ -31,7 +30,7 @@ static ep_status read_mode(const ep__call *call, pad_mode *mode, ep_error *err)
 /* pads[axis]: how many elements come before the first one; negative cuts off. */
 static ep_status read_pads(const ep__call *call, int64_t pads[EP_MAX_RANK], ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     const int64_t *values, *axes;
     uint32_t n, n_axes;
     const int rank = in->shape.rank;
@@ -53,23 +52,21 @@ static ep_status read_pads(const ep__call *call, int64_t pads[EP_MAX_RANK], ep_e
     return EP_OK;
 }
 
-/* Per axis of the output and position: offset in the input in elements, -1 where there is none. */
-static ep_status make_tables(const ep__call *call, pad_mode mode, int64_t *tables[EP_MAX_RANK],
-                             ep_error *err)
+/* Per axis of the output and position: offset in the input in elements. */
+static ep_status make_tables(const ep__call *call, pad_mode mode, const int64_t pads[EP_MAX_RANK],
+                             int64_t *tables[EP_MAX_RANK], ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
-    int64_t pads[EP_MAX_RANK], strides[EP_MAX_RANK];
-    EP_TRY(read_pads(call, pads, err));
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    int64_t strides[EP_MAX_RANK];
     ep__strides(&in->shape, strides);
     for (int axis = 0; axis < in->shape.rank; axis++) {
         const int64_t dim = in->shape.dims[axis], result = out->shape.dims[axis];
-        EP_FAIL_IF(dim == 0 && mode != CONSTANT && result > 0, err, EP_BAD_SHAPE,
+        EP_FAIL_IF(dim == 0 && result > 0, err, EP_BAD_SHAPE,
                    "axis %d is empty: there is nothing to pad it with", axis);
         tables[axis] = EP_NEW(call->scratch, int64_t, (uint64_t)result);
         if (!tables[axis]) return ep_fail_memory(err);
         for (int64_t i = 0; i < result; i++) {
-            const int64_t source = source_of(mode, i - pads[axis], dim);
-            tables[axis][i] = source < 0 ? -1 : source * strides[axis];
+            tables[axis][i] = source_of(mode, i - pads[axis], dim) * strides[axis];
         }
     }
     return EP_OK;
@@ -77,7 +74,7 @@ static ep_status make_tables(const ep__call *call, pad_mode mode, int64_t *table
 
 static ep_status read_fill(const ep__call *call, size_t size, unsigned char fill[16], ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *value = ep__in(call, 2);
+    const ep_array *in = ep__in(call, 0), *value = ep__in(call, 2);
     memset(fill, 0, 16);
     if (value) {
         EP_FAIL_IF(value->n != 1 || value->dtype != in->dtype, err, EP_BAD_MODEL,
@@ -90,28 +87,19 @@ static ep_status read_fill(const ep__call *call, size_t size, unsigned char fill
     return EP_OK;
 }
 
-ep_status ep__kernel_Pad(ep__call *call, ep_error *err)
+static ep_status pad_by_tables(const ep__call *call, pad_mode mode, const int64_t pads[EP_MAX_RANK],
+                               size_t size, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
-    unsigned char fill[16];
-    int64_t *tables[EP_MAX_RANK];
-    pad_mode mode;
-    size_t size;
-    EP_TRY(ep__element_size(in->dtype, &size, err));
-    EP_TRY(read_mode(call, &mode, err));
-    EP_TRY(read_fill(call, size, fill, err));
-    EP_TRY(make_tables(call, mode, tables, err));
-    const int rank = out->shape.rank;
-    int64_t position[EP_MAX_RANK] = {0};
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
+    int64_t *tables[EP_MAX_RANK], position[EP_MAX_RANK] = {0};
+    EP_TRY(make_tables(call, mode, pads, tables, err));
     char *to = out->data;
     for (uint64_t i = 0; i < out->n; i++, to += size) {
         int64_t at = 0;
-        for (int axis = 0; axis < rank && at >= 0; axis++) {
-            const int64_t offset = tables[axis][position[axis]];
-            at = offset < 0 ? -1 : at + offset;
-        }
-        memcpy(to, at < 0 ? (const char *)fill : (const char *)in->data + (size_t)at * size, size);
-        for (int axis = rank - 1; axis >= 0; axis--) {
+        for (int axis = 0; axis < out->shape.rank; axis++) at += tables[axis][position[axis]];
+        memcpy(to, (const char *)in->data + (size_t)at * size, size);
+        for (int axis = out->shape.rank - 1; axis >= 0; axis--) {
             if (++position[axis] < out->shape.dims[axis]) break;
             position[axis] = 0;
         }
@@ -119,10 +107,65 @@ ep_status ep__kernel_Pad(ep__call *call, ep_error *err)
     return EP_OK;
 }
 
+/* Copies what input and output have in common, the rest of which is `fill`. */
+static void place(uint32_t threads, const ep_array *in, ep_array *out,
+                  const int64_t pads[EP_MAX_RANK], size_t size, const unsigned char fill[16])
+{
+    ep__walk walk = {.rank = out->shape.rank, .arrays = 2};
+    ep__strides(&out->shape, walk.strides[0]);
+    ep__strides(&in->shape, walk.strides[1]);
+    for (int i = 0; i < walk.rank; i++) {
+        const int64_t to = pads[i] > 0 ? pads[i] : 0, from = pads[i] < 0 ? -pads[i] : 0;
+        const int64_t room = out->shape.dims[i] - to, there = in->shape.dims[i] - from;
+        const int64_t common = room < there ? room : there;
+        walk.dims[i] = common > 0 ? common : 0;
+        walk.at[0] += to * walk.strides[0][i];
+        walk.at[1] += from * walk.strides[1][i];
+    }
+    char *bytes = out->data;
+    for (uint64_t i = 0; i < out->n; i++) memcpy(bytes + i * size, fill, size);
+    ep__copy(threads, &walk, size, out->data, in->data);
+}
+
+ep_status ep__kernel_Pad(ep__call *call, ep_error *err)
+{
+    const ep_array *in = ep__in(call, 0);
+    unsigned char fill[16];
+    int64_t pads[EP_MAX_RANK];
+    pad_mode mode;
+    size_t size;
+    EP_TRY(ep__element_size(in->dtype, &size, err));
+    EP_TRY(read_mode(call, &mode, err));
+    EP_TRY(read_pads(call, pads, err));
+    if (mode != CONSTANT) return pad_by_tables(call, mode, pads, size, err);
+    EP_TRY(read_fill(call, size, fill, err));
+    place(call->threads, in, ep__out(call, 0), pads, size, fill);
+    return EP_OK;
+}
+
+/* The shape function gave the output the size asked for; an odd element comes or goes behind. */
+ep_status ep__kernel_CenterCropPad(ep__call *call, ep_error *err)
+{
+    static const unsigned char zeros[16];
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
+    int64_t pads[EP_MAX_RANK];
+    size_t size;
+    EP_TRY(ep__element_size(in->dtype, &size, err));
+    if (in->dtype != out->dtype || in->shape.rank != out->shape.rank) {
+        return ep__bad_out_shape(out, err);
+    }
+    for (int i = 0; i < in->shape.rank; i++) {
+        pads[i] = (out->shape.dims[i] - in->shape.dims[i]) / 2;
+    }
+    place(call->threads, in, out, pads, size, zeros);
+    return EP_OK;
+}
+
 ep_status ep__kernel_Trilu(ep__call *call, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *k = ep__in(call, 1);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *k = ep__in(call, 1);
+    ep_array *out = ep__out(call, 0);
     const bool upper = ep_attr_int(call->node, "upper", 1) != 0;
     const int rank = in->shape.rank;
     size_t size;

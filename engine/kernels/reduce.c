@@ -1,23 +1,34 @@
-/* The Reduce operators. Elements are widened and accumulated in double, int64 or uint64: a walk
- * over the input along which the output repeats on the reduced axes. */
+/* The Reduce operators. Elements are widened, a block at a time, and accumulated in double, int64
+ * or uint64: a walk over the input along which the output repeats on the reduced axes. */
 #include <math.h>
 #include <string.h>
 
 #include "engine/kernels.h"
 
-/* acc[i * acc_step] = f(acc[i * acc_step], in[i * in_step]); `shift` is per accumulator, in step
- * with `acc` */
-typedef void (*accumulate)(const ep__walk *w, const void *in, void *acc, const double *shift);
+/* acc[i * step] = f(acc[i * step], in[i]); `shift` is per accumulator, in step with `acc` */
+typedef void (*accumulate)(int64_t n, const void *in, void *acc, int64_t step, const double *shift);
 
 #define ACCUMULATE(op, id, T, expression)                                                          \
-    static void op##_##id(const ep__walk *w, const void *in, void *acc, const double *shift)       \
+    static void op##_##id(int64_t n, const void *in, void *acc, int64_t step, const double *shift) \
     {                                                                                              \
-        const T *from = (const T *)in + w->at[1];                                                  \
+        const T *from = in;                                                                        \
+        T *to = acc;                                                                               \
         (void)shift;                                                                               \
-        for (int64_t i = 0; i < w->row; i++) {                                                     \
-            const int64_t at = w->at[0] + i * w->step[0];                                          \
-            const T x = from[i * w->step[1]], y = ((const T *)acc)[at];                            \
-            ((T *)acc)[at] = (T)(expression);                                                      \
+        if (step == 0) {                                                                           \
+            const int64_t at = 0;                                                                  \
+            T y = *to;                                                                             \
+            (void)at;                                                                              \
+            for (int64_t i = 0; i < n; i++) {                                                      \
+                const T x = from[i];                                                               \
+                y = (T)(expression);                                                               \
+            }                                                                                      \
+            *to = y;                                                                               \
+        } else {                                                                                   \
+            for (int64_t i = 0; i < n; i++) {                                                      \
+                const int64_t at = i * step;                                                       \
+                const T x = from[i], y = to[at];                                                   \
+                to[at] = (T)(expression);                                                          \
+            }                                                                                      \
         }                                                                                          \
     }
 
@@ -44,15 +55,14 @@ typedef struct accumulators {
 
 typedef struct reduction {
     bool reduced[EP_MAX_RANK];
-    bool copy;         /* no axes given, and that means none */
-    double count;      /* elements a result comes from */
-    ep_dtype wide;     /* of the accumulators */
-    const void *input; /* in that type */
+    bool copy;     /* no axes given, and that means none */
+    double count;  /* elements a result comes from */
+    ep_dtype wide; /* of the accumulators */
 } reduction;
 
 static ep_status read_axes(const ep__call *call, reduction *r, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     const int64_t *axes;
     uint32_t n;
     EP_TRY(ep__ints_or_attr(call, 1, "axes", &axes, &n, err));
@@ -74,7 +84,7 @@ static ep_status read_axes(const ep__call *call, reduction *r, ep_error *err)
 /* `as_double`: the operator takes a root or a logarithm, also of integers. */
 static ep_status start(const ep__call *call, bool as_double, reduction *r, ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0), *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0), *out = ep__out(call, 0);
     *r = (reduction){.wide = ep__wide(in->dtype)};
     EP_TRY(read_axes(call, r, err));
     if (in->dtype != out->dtype) return ep__bad_out_shape(out, err);
@@ -83,59 +93,104 @@ static ep_status start(const ep__call *call, bool as_double, reduction *r, ep_er
         if (r->copy || !r->reduced[i]) expected *= (uint64_t)in->shape.dims[i];
     }
     if (out->n != expected) return ep__bad_out_shape(out, err);
-    EP_TRY(ep__widened(call, in, &r->input, err));
-    if (as_double && r->wide != EP_DTYPE_DOUBLE) {
-        double *copy = EP_NEW(call->scratch, double, in->n);
-        if (!copy) return ep_fail_memory(err);
-        ep__convert(EP_DTYPE_DOUBLE, copy, r->wide, r->input, in->n, false);
-        r->input = copy;
-        r->wide = EP_DTYPE_DOUBLE;
-    }
+    if (r->wide == EP_DTYPE_UNDEFINED || ep_dtype_bits(in->dtype) < 8)
+        return ep__bad_dtype(in, err);
+    if (as_double) r->wide = EP_DTYPE_DOUBLE;
     return EP_OK;
 }
 
-/* A walk over the input (array 1) and the accumulators (array 0). */
-static ep__walk walk_of(const ep__array *in, const reduction *r)
+/* One pass over the input. Its leading dimensions that are not reduced, taken together, are dealt
+ * out to the threads. */
+typedef struct pass {
+    const reduction *r;
+    const ep_array *in;
+    accumulate loop;
+    const double *shift;
+    char *acc;                   /* ep__number each */
+    int lead;                    /* how many such dimensions */
+    int64_t in_inner, acc_inner; /* elements and accumulators of one piece */
+} pass;
+
+/* A walk over the input (array 1) and the accumulators (array 0) from `begin` to `end` - 1 of the
+ * leading dimensions. */
+static ep__walk walk_of(const pass *p, uint64_t begin, uint64_t end)
 {
-    ep__walk walk = ep__walk_over(&in->shape);
-    walk.arrays = 2;
-    ep__strides(&in->shape, walk.strides[1]);
-    int64_t stride = 1;
-    for (int i = in->shape.rank - 1; i >= 0; i--) {
-        if (r->reduced[i]) continue;
-        walk.strides[0][i] = stride;
-        stride *= in->shape.dims[i];
+    const ep_shape *shape = &p->in->shape;
+    ep__walk walk = {.rank = 1 + shape->rank - p->lead, .arrays = 2};
+    int64_t acc_stride = 1, in_stride = 1;
+    for (int i = shape->rank - 1; i >= p->lead; i--) {
+        const int to = 1 + i - p->lead;
+        walk.dims[to] = shape->dims[i];
+        walk.strides[1][to] = in_stride;
+        in_stride *= shape->dims[i];
+        if (p->r->reduced[i]) continue;
+        walk.strides[0][to] = acc_stride;
+        acc_stride *= shape->dims[i];
     }
+    walk.dims[0] = (int64_t)(end - begin);
+    walk.strides[0][0] = p->acc_inner;
+    walk.strides[1][0] = p->in_inner;
+    walk.at[0] = (int64_t)begin * p->acc_inner;
+    walk.at[1] = (int64_t)begin * p->in_inner;
     return walk;
+}
+
+static void reduce_row(const pass *p, const ep__walk *w)
+{
+    enum { BLOCK = 512 };
+    const ep_dtype dtype = p->in->dtype, wide = p->r->wide;
+    ep__number block[BLOCK];
+    for (int64_t i = 0; i < w->row; i += BLOCK) {
+        const int64_t n = w->row - i < BLOCK ? w->row - i : BLOCK, at = w->at[0] + i * w->step[0];
+        const char *from =
+            (const char *)p->in->data + (size_t)(w->at[1] + i) * (ep_dtype_bits(dtype) / 8);
+        if (dtype != wide) ep__convert(wide, block, dtype, from, (uint64_t)n, false);
+        p->loop(n, dtype == wide ? (const void *)from : block, p->acc + (size_t)at * sizeof *block,
+                w->step[0], p->shift ? p->shift + at : NULL);
+    }
+}
+
+static void reduce_piece(uint64_t begin, uint64_t end, void *context)
+{
+    const pass *p = context;
+    ep__walk walk = walk_of(p, begin, end);
+    for (bool more = ep__walk_begin(&walk); more; more = ep__walk_next(&walk)) {
+        reduce_row(p, &walk);
+    }
 }
 
 static ep_status reduce(const ep__call *call, const reduction *r, const accumulators *loops,
                         ep__number begin_with, const double *shift, ep__number **out, ep_error *err)
 {
     const uint64_t n = ep__out(call, 0)->n;
-    const accumulate loop = r->wide == EP_DTYPE_DOUBLE  ? loops->of_double
-                            : r->wide == EP_DTYPE_INT64 ? loops->of_int
-                                                        : loops->of_uint;
-    ep__number *acc = EP_NEW(call->scratch, ep__number, n);
+    pass p = {.r = r, .in = ep__in(call, 0), .shift = shift};
+    const ep_shape *shape = &p.in->shape;
+    p.loop = r->wide == EP_DTYPE_DOUBLE  ? loops->of_double
+             : r->wide == EP_DTYPE_INT64 ? loops->of_int
+                                         : loops->of_uint;
+    ep__number *acc = EP_NEW_RAW(call->scratch, ep__number, n);
     if (!acc) return ep_fail_memory(err);
     for (uint64_t i = 0; i < n; i++) acc[i] = begin_with;
-    ep__walk walk = walk_of(ep__in(call, 0), r);
-    for (bool more = ep__walk_begin(&walk); more; more = ep__walk_next(&walk)) {
-        loop(&walk, r->input, acc, shift);
-    }
     *out = acc;
+    if (p.in->n == 0 || n == 0) return EP_OK;
+    p.acc = (char *)acc;
+    while (p.lead < shape->rank && !r->reduced[p.lead]) p.lead++;
+    p.in_inner = ep__product(shape, p.lead, shape->rank);
+    const int64_t pieces = ep__product(shape, 0, p.lead);
+    p.acc_inner = (int64_t)n / pieces;
+    ep_parallel(call->threads, (uint64_t)pieces, ep__rows_a_piece(p.in_inner), reduce_piece, &p);
     return EP_OK;
 }
 
 static void store(const ep__call *call, const reduction *r, const void *acc)
 {
-    ep__array *out = ep__out(call, 0);
+    ep_array *out = ep__out(call, 0);
     ep__convert(out->dtype, out->data, r->wide, acc, out->n, false);
 }
 
 static ep_status copy_input(const ep__call *call)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     memcpy(ep__out(call, 0)->data, in->data, (size_t)ep_dtype_bytes(in->dtype, in->n));
     return EP_OK;
 }
@@ -189,7 +244,7 @@ static void logarithm(const reduction *r, uint64_t n, ep__number *acc)
 static ep_status run(ep__call *call, const accumulators *loops, begin from, finisher finish,
                      ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
+    const ep_array *in = ep__in(call, 0);
     reduction r;
     ep__number *acc;
     EP_TRY(start(call, !loops->of_int, &r, err));

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "engine/functions.h"
 #include "engine/kernels.h"
 
 typedef void (*unary_loop)(size_t n, const void *in, void *out, double alpha, double beta);
@@ -20,14 +21,36 @@ typedef void (*unary_loop)(size_t n, const void *in, void *out, double alpha, do
         }                                                                                          \
     }
 
+typedef struct work {
+    unary_loop loop;
+    const char *in;
+    char *out;
+    size_t in_size, out_size; /* of an element */
+    double alpha, beta;
+} work;
+
+static void run_piece(uint64_t begin, uint64_t end, void *context)
+{
+    const work *w = context;
+    w->loop((size_t)(end - begin), w->in + begin * w->in_size, w->out + begin * w->out_size,
+            w->alpha, w->beta);
+}
+
 static ep_status run(ep__call *call, const unary_loop loops[EP__DTYPES], double alpha, double beta,
                      ep_error *err)
 {
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     if (!loops[in->dtype]) return ep__bad_dtype(in, err);
     if (in->n != out->n) return ep__bad_out_shape(out, err);
-    loops[in->dtype](in->n, in->data, out->data, alpha, beta);
+    work w = {.loop = loops[in->dtype],
+              .in = in->data,
+              .out = out->data,
+              .in_size = ep_dtype_bits(in->dtype) / 8,
+              .out_size = ep_dtype_bits(out->dtype) / 8,
+              .alpha = alpha,
+              .beta = beta};
+    ep_parallel(call->threads, in->n, EP__PIECE, run_piece, &w);
     return EP_OK;
 }
 
@@ -57,8 +80,6 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     X(Cos, 0, 0, cos(x))                                                                           \
     X(Cosh, 0, 0, cosh(x))                                                                         \
     X(Elu, attr(call, "alpha", 1), 0, x > 0 ? x : a * expm1(x))                                    \
-    X(Erf, 0, 0, erf(x))                                                                           \
-    X(Exp, 0, 0, exp(x))                                                                           \
     X(Floor, 0, 0, floor(x))                                                                       \
     X(HardSigmoid, attr(call, "alpha", 0.2), attr(call, "beta", 0.5), fmin(fmax(a *x + b, 0), 1))  \
     X(HardSwish, 1.0 / 6.0, 0.5, x * fmin(fmax(a * x + b, 0), 1))                                  \
@@ -69,15 +90,12 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     X(Round, 0, 0, rint(x))                                                                        \
     X(Selu, attr(call, "alpha", SELU_ALPHA), attr(call, "gamma", SELU_GAMMA),                      \
       b *(x > 0 ? x : a * expm1(x)))                                                               \
-    X(Sigmoid, 0, 0, x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)))                           \
     X(Sin, 0, 0, sin(x))                                                                           \
     X(Sinh, 0, 0, sinh(x))                                                                         \
     X(Softplus, 0, 0, fmax(x, 0) + log1p(exp(-fabs(x))))                                           \
     X(Softsign, 0, 0, x / (1 + fabs(x)))                                                           \
     X(Sqrt, 0, 0, sqrt(x))                                                                         \
-    X(Swish, attr(call, "alpha", 1), 0, x / (1 + exp(-a * x)))                                     \
     X(Tan, 0, 0, tan(x))                                                                           \
-    X(Tanh, 0, 0, tanh(x))                                                                         \
     X(ThresholdedRelu, attr(call, "alpha", 1), 0, x > a ? x : 0)
 
 #define FLOAT_OPERATOR(op, alpha, beta, expression)                                                \
@@ -93,12 +111,33 @@ static double attr(const ep__call *call, const char *name, double otherwise)
     }
 FLOAT_OPERATORS(FLOAT_OPERATOR)
 
+/* operator, value of alpha, f(x, a) of floats, of doubles */
+#define SMOOTH_OPERATORS(X)                                                                        \
+    X(Erf, 0, ep__erf(x), erf(x))                                                                  \
+    X(Exp, 0, ep__exp(x), exp(x))                                                                  \
+    X(Sigmoid, 0, ep__sigmoid(x), x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)))              \
+    X(Swish, attr(call, "alpha", 1), x *ep__sigmoid(a *x), x / (1 + exp(-a * x)))                  \
+    X(Tanh, 0, ep__tanh(x), tanh(x))
+
+#define SMOOTH_OPERATOR(op, alpha, of_float, of_double)                                            \
+    LOOP(op, FLOAT, float, float, of_float)                                                        \
+    LOOP(op, DOUBLE, double, double, of_double)                                                    \
+    ep_status ep__kernel_##op(ep__call *call, ep_error *err)                                       \
+    {                                                                                              \
+        static const unary_loop loops[EP__DTYPES] = {                                              \
+            [EP_DTYPE_FLOAT] = op##_FLOAT,                                                         \
+            [EP_DTYPE_DOUBLE] = op##_DOUBLE,                                                       \
+        };                                                                                         \
+        return run(call, loops, (alpha), 0, err);                                                  \
+    }
+SMOOTH_OPERATORS(SMOOTH_OPERATOR)
+
 /* b: the coefficient within tanh */
-#define GELU_TANH(T) x *(T)0.5 * (1 + tanh(b * (x + (T)0.044715 * x * x * x)))
-LOOP(gelu, FLOAT, float, float, x *(float)0.5 * (1 + erf(x * a)))
+#define GELU_TANH(T, f) x *(T)0.5 * (1 + f(b * (x + (T)0.044715 * x * x * x)))
+LOOP(gelu, FLOAT, float, float, x *(float)0.5 * (1 + ep__erf(x * a)))
 LOOP(gelu, DOUBLE, double, double, x * 0.5 * (1 + erf(x * a)))
-LOOP(gelu_tanh, FLOAT, float, float, GELU_TANH(float))
-LOOP(gelu_tanh, DOUBLE, double, double, GELU_TANH(double))
+LOOP(gelu_tanh, FLOAT, float, float, GELU_TANH(float, ep__tanh))
+LOOP(gelu_tanh, DOUBLE, double, double, GELU_TANH(double, tanh))
 
 ep_status ep__kernel_Gelu(ep__call *call, ep_error *err)
 {
@@ -198,10 +237,12 @@ ep_status ep__kernel_Shrink(ep__call *call, ep_error *err)
     {                                                                                              \
         const T *from = in;                                                                        \
         T *to = out;                                                                               \
+        const bool has_low = low, has_high = high;                                                 \
+        const T least = has_low ? *(const T *)low : 0, most = has_high ? *(const T *)high : 0;     \
         for (size_t i = 0; i < n; i++) {                                                           \
             T x = from[i];                                                                         \
-            if (low && x < *(const T *)low) x = *(const T *)low;                                   \
-            if (high && x > *(const T *)high) x = *(const T *)high;                                \
+            if (has_low && x < least) x = least;                                                   \
+            if (has_high && x > most) x = most;                                                    \
             to[i] = x;                                                                             \
         }                                                                                          \
     }
@@ -210,11 +251,25 @@ EP__INT_TYPES(CLIP)
 
 typedef void (*clip_loop)(size_t n, const void *in, void *out, const void *low, const void *high);
 
+typedef struct clip {
+    clip_loop loop;
+    const ep_array *in, *out;
+    const void *low, *high;
+} clip;
+
+static void clip_piece(uint64_t begin, uint64_t end, void *context)
+{
+    const clip *c = context;
+    const size_t at = (size_t)begin * (ep_dtype_bits(c->in->dtype) / 8);
+    c->loop((size_t)(end - begin), (const char *)c->in->data + at, (char *)c->out->data + at,
+            c->low, c->high);
+}
+
 /* A bound as input (opset 11) or attribute (before); `*bound` stays NULL without either. */
 static ep_status clip_bound(const ep__call *call, uint32_t input, const char *name, float *storage,
                             const void **bound, ep_error *err)
 {
-    const ep__array *x = ep__in(call, 0), *given = ep__in(call, input);
+    const ep_array *x = ep__in(call, 0), *given = ep__in(call, input);
     *bound = NULL;
     if (given) {
         EP_FAIL_IF(given->dtype != x->dtype || given->n != 1, err, EP_BAD_MODEL,
@@ -231,14 +286,14 @@ ep_status ep__kernel_Clip(ep__call *call, ep_error *err)
 {
     static const clip_loop loops[EP__DTYPES] = {FLOAT_ENTRIES(clip), SIGNED_ENTRIES(clip),
                                                 UNSIGNED_ENTRIES(clip)};
-    const ep__array *in = ep__in(call, 0);
-    ep__array *out = ep__out(call, 0);
+    const ep_array *in = ep__in(call, 0);
+    ep_array *out = ep__out(call, 0);
     float low_storage, high_storage;
-    const void *low, *high;
+    clip c = {.loop = loops[in->dtype], .in = in, .out = out};
     if (!loops[in->dtype]) return ep__bad_dtype(in, err);
     if (in->n != out->n) return ep__bad_out_shape(out, err);
-    EP_TRY(clip_bound(call, 1, "min", &low_storage, &low, err));
-    EP_TRY(clip_bound(call, 2, "max", &high_storage, &high, err));
-    loops[in->dtype](in->n, in->data, out->data, low, high);
+    EP_TRY(clip_bound(call, 1, "min", &low_storage, &c.low, err));
+    EP_TRY(clip_bound(call, 2, "max", &high_storage, &c.high, err));
+    ep_parallel(call->threads, in->n, EP__PIECE, clip_piece, &c);
     return EP_OK;
 }

@@ -95,8 +95,8 @@ def symbolic_size(model):
     input_dim(model, 3).dim_param = "width"
 
 
-def opset_6(model):
-    model.opset_import[0].version = 6
+def opset_5(model):
+    model.opset_import[0].version = 5
 
 
 def opset_25(model):
@@ -176,7 +176,7 @@ MODELS = {
     "no_graph": no_graph,
     "no_output": no_output,
     "opset_25": opset_25,
-    "opset_6": opset_6,
+    "opset_5": opset_5,
     "overflowing_dims": overflowing_dims,
     "overflowing_weight": overflowing_weight,
     "shapeless_operator": shapeless_operator,

@@ -11,6 +11,23 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
+static void check_network(const ep_network *network);
+
+static void check_bodies(const ep_node *node)
+{
+    for (uint32_t i = 0; i < node->n_attrs; i++) {
+        const ep_attr *attr = &node->attrs[i];
+        if (attr->type != EP_ATTR_GRAPH || !attr->graph) continue;
+        const ep_network *body = attr->graph;
+        check_network(body);
+        for (uint32_t k = 0; k < body->n_captures; k++) {
+            check(body->captures[k].tensor < body->n_tensors);
+            check(body->captures[k].node_input < node->n_inputs);
+            check(node->inputs[body->captures[k].node_input] != EP_NO_INDEX);
+        }
+    }
+}
+
 /* What everybody who reads a network relies on. */
 static void check_node(const ep_network *network, uint32_t index)
 {
@@ -24,6 +41,7 @@ static void check_node(const ep_network *network, uint32_t index)
         if (node->outputs[i] == EP_NO_INDEX) continue;
         check(network->tensors[node->outputs[i]].producer == index);
     }
+    check_bodies(node);
 }
 
 static void check_tensor(const ep_tensor *tensor)
@@ -37,6 +55,12 @@ static void check_tensor(const ep_tensor *tensor)
     (void)last;
 }
 
+static void check_network(const ep_network *network)
+{
+    for (uint32_t i = 0; i < network->n_nodes; i++) check_node(network, i);
+    for (uint32_t i = 0; i < network->n_tensors; i++) check_tensor(&network->tensors[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ep_network *network;
@@ -45,8 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(!network && err.status != EP_OK && err.text[0] && !strchr(err.text, '\n'));
         return 0;
     }
-    for (uint32_t i = 0; i < network->n_nodes; i++) check_node(network, i);
-    for (uint32_t i = 0; i < network->n_tensors; i++) check_tensor(&network->tensors[i]);
+    check_network(network);
     ep_network_free(network);
     return 0;
 }

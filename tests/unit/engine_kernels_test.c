@@ -371,6 +371,42 @@ static void reductions(void **state)
     CHECK_ROWS(rows);
 }
 
+/* Values from a file that point outside, or do not fit each other. */
+static void unusable_windows_and_scales(void **state)
+{
+    (void)state;
+    static const row rows[] = {
+        {13, "x 1x1x1x1 = 5; i:int64 1x1x1x1 = 4",
+         "y = MaxUnpool(x, i) kernel_shape=[2,2] strides=[2,2]", "!index 4 is outside [0, 3]"},
+        {13, "x 1x1x1x1 = 5; i:int64 1x1x1x1 = -1",
+         "y = MaxUnpool(x, i) kernel_shape=[2,2] strides=[2,2]", "!index -1 is outside [0, 3]"},
+        {13, "x 1x1x1x1 = 5; r 1x4 = 0 0 1 1; b:int64 1 = 1", "y = RoiAlign(x, r, b)",
+         "!a region is of item 1 of a batch of 1"},
+        {13, "x 1x1x1x1 = 5; r 1x5 = nan 0 0 1 1", "y = MaxRoiPool(x, r) pooled_shape=[1,1]",
+         "!a region is of item nan of a batch of 1"},
+        {13, "x 1x1x1x1 = 5; r 1x5 = 0 -inf nan inf 1", "y = MaxRoiPool(x, r) pooled_shape=[1,1]",
+         "1x1x1x1 = 0"},
+        {13, "x 1x1x1x1 = 5; r 1x4 = 0 0 1 1; b:int64 1 = 0",
+         "y = RoiAlign(x, r, b) sampling_ratio=-1", "!'sampling_ratio' -1 is outside [0, 4096]"},
+        {16, "x 1x1x1x1 = 5; r 1x4 = nan -inf inf 1e30; b:int64 1 = 0", "y = RoiAlign(x, r, b)",
+         "1x1x1x1 = 0"},
+        {13, "x 1x1x1x1 = 5",
+         "y = AveragePool(x) kernel_shape=[65536,65536] pads=[65535,65535,0,0]",
+         "!a window of 4294967296 elements; 2^31-1 are allowed"},
+        {13, "x:uint8 1x1x1 = 5; w:int8 1x1x1 = 2; z:int8 = 1", "y = ConvInteger(x, w, z)",
+         "!a zero point is int8 where the numbers are uint8"},
+        {13, "x:uint8 1x1x1 = 5; w:int8 2x1x1 = 2 3; z:uint8 = 1; v:int8 3 = 1 2 3",
+         "y = ConvInteger(x, w, z, v)", "!3 zero points; 1 or 2 are allowed"},
+        {13,
+         "x:uint8 1x1x1 = 5; s 2 = 1 1; z:uint8 = 0; w:int8 1x1x1 = 2; t = 1; v:int8 = 0; u = 1; "
+         "q:uint8 = 0",
+         "y = QLinearConv(x, s, z, w, t, v, u, q)", "!2 scales; 1 or 1 are allowed"},
+        {18, "x 1x4x4 = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; s:int64 2 = 3 3; b:int64 2 = 2 2",
+         "y = Col2Im(x, s, b)", "1x1x3x3 = 1 7 6 12 34 22 11 27 16"},
+    };
+    CHECK_ROWS(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,7 +414,7 @@ int main(void)
         cmocka_unit_test(binary),     cmocka_unit_test(narrow_floats),
         cmocka_unit_test(cast),       cmocka_unit_test(movement),
         cmocka_unit_test(gathering),  cmocka_unit_test(generators),
-        cmocka_unit_test(reductions),
+        cmocka_unit_test(reductions), cmocka_unit_test(unusable_windows_and_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

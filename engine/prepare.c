@@ -1,0 +1,77 @@
+/* What can be done before inputs are there. */
+#include <stdlib.h>
+
+#include "engine/fold.h"
+#include "engine/session.h"
+
+/* Marks the nodes that depend on constants alone, and which of their outputs a run reads. */
+static void find_once(ep__frame *frame, bool *constant)
+{
+    const ep_network *network = frame->network;
+    for (uint32_t t = 0; t < network->n_tensors; t++) {
+        constant[t] = ep_tensor_is_const(&network->tensors[t]);
+    }
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        const ep_node *node = &network->nodes[i];
+        bool once = !ep__is_random(node);
+        for (uint32_t k = 0; k < node->n_inputs && once; k++) {
+            once = node->inputs[k] == EP_NO_INDEX || constant[node->inputs[k]];
+        }
+        frame->steps[i].once = once;
+        for (uint32_t k = 0; k < node->n_outputs; k++) {
+            if (node->outputs[k] != EP_NO_INDEX) constant[node->outputs[k]] = once;
+        }
+        for (uint32_t k = 0; k < node->n_inputs && !once; k++) {
+            const uint32_t t = node->inputs[k];
+            if (t != EP_NO_INDEX && constant[t]) frame->lasting[t] = true;
+        }
+    }
+    for (uint32_t t = 0; t < network->n_tensors; t++) {
+        if (constant[t] && frame->last_reader[t] == EP_NO_INDEX) frame->lasting[t] = true;
+    }
+}
+
+/* Per tensor: whose bytes it shows. */
+static void find_roots(const ep__frame *frame, uint32_t *root)
+{
+    const ep_network *network = frame->network;
+    for (uint32_t t = 0; t < network->n_tensors; t++) root[t] = t;
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        const ep_node *node = &network->nodes[i];
+        const ep__kernel *kernel = frame->steps[i].kernel;
+        if (!kernel || !(kernel->flags & EP__VIEW)) continue;
+        if (!ep_node_input(network, node, 0) || node->n_outputs == 0) continue;
+        if (node->outputs[0] != EP_NO_INDEX) root[node->outputs[0]] = root[node->inputs[0]];
+    }
+}
+
+/* Marks the inputs whose bytes are seen after the run: the caller's may be gone by then. */
+static void find_kept_inputs(ep__frame *frame, const uint32_t *root)
+{
+    const ep_network *network = frame->network;
+    for (uint32_t i = 0; i < network->n_inputs; i++) {
+        frame->kept[network->inputs[i]] = frame->context->keep_all;
+    }
+    for (uint32_t i = 0; i < network->n_outputs; i++) frame->kept[root[network->outputs[i]]] = true;
+}
+
+static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_error *err)
+{
+    find_once(frame, constant);
+    EP_TRY(ep__frame_run_once(frame, err));
+    find_roots(frame, root);
+    find_kept_inputs(frame, root);
+    return ep__plan_memory(frame, root, err);
+}
+
+ep_status ep__frame_prepare(ep__frame *frame, ep_error *err)
+{
+    const size_t tensors = (size_t)frame->network->n_tensors + 1; /* calloc(0) may give NULL */
+    bool *constant = calloc(tensors, sizeof *constant);
+    uint32_t *root = calloc(tensors, sizeof *root);
+    const ep_status status =
+        constant && root ? prepare(frame, constant, root, err) : ep_fail_memory(err);
+    free(constant);
+    free(root);
+    return status;
+}
