@@ -91,6 +91,8 @@ typedef struct ep_dram {
     double clock_mhz_max;
     int64_t transfers_per_clock;
     double efficiency; /* share of the peak that streams reach */
+    double switch_loss; /* share of that lost if every access came from another unit than the one
+                           before */
 } ep_dram;
 
 typedef struct ep_cpu {
