@@ -154,6 +154,7 @@ typedef struct ep_step {
     const ep_cost *cost;     /* of the kernel; NULL: none */
     const ep_phases *phases; /* of the tactic chosen at zero load: an engine is built before it has
                                 company */
+    bool keeps_unit;         /* the next step is of the same loadable: nobody comes between */
     double fixed_ns;         /* without a kernel: the part that needs no memory */
     double dram_bytes;
     double ns;      /* at zero load */
@@ -279,8 +280,8 @@ typedef struct ep_timeline {
 } ep_timeline;
 
 /* Runs the uses at the same time, from 0. Units take steps in the order in which they became
- * ready; memory is shared anew whenever one begins or ends. Nothing depends on the order of
- * sources and uses. Arrays in `out` live in `arena`; after them nothing is allocated. `end_ns` must
+ * ready, batches of one use in their own order, a DLA core a loadable at a time; memory is shared
+ * anew whenever a step begins or ends. Nothing depends on the order of sources and uses. Arrays in `out` live in `arena`; after them nothing is allocated. `end_ns` must
  * be finite unless all sources are EP_AT. */
 ep_status ep_sim_timeline(const ep_timeline_options *options, ep_arena *arena, ep_timeline *out,
                           ep_error *err);

@@ -65,6 +65,15 @@ static bool is_left_out(const ep_task_options *options, const ep_kernel *kernel)
            (options->no_reformats && kernel->kind == EP_KERNEL_REFORMAT);
 }
 
+/* Does the last step continue the loadable of the one before? */
+static bool is_same_loadable(const builder *b, const ep_step *before)
+{
+    const ep_kernel *kernels = b->plan->kernels;
+    const uint32_t subgraph = kernels[b->steps[b->n - 1].kernel].subgraph;
+    return subgraph != EP_NO_INDEX && before->kernel != EP_NO_INDEX &&
+           kernels[before->kernel].subgraph == subgraph;
+}
+
 static void add_kernels(builder *b, const ep_cost *costs)
 {
     uint32_t loaded = EP_NO_INDEX;
@@ -85,6 +94,7 @@ static void add_kernels(builder *b, const ep_cost *costs)
                               .kernel = k,
                               .cost = &costs[k],
                               .phases = &costs[k].tactics[tactic]});
+        if (b->n > 1) b->steps[b->n - 2].keeps_unit = is_same_loadable(b, &b->steps[b->n - 2]);
     }
 }
 

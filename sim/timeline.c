@@ -21,6 +21,7 @@ typedef struct slot {
     uint64_t frame;
     double begin_ns; /* of the batch */
     double since_ns; /* ready or running since */
+    bool keeps_unit; /* ready, and in the middle of a loadable */
     double end_ns;   /* of a submission */
     uint64_t first_image;
     int64_t n_images;
@@ -39,6 +40,7 @@ typedef struct use_state {
     const ep_engine_use *use;
     const ep_source *source;
     uint32_t index; /* as the caller numbers it */
+    slot *slots;    /* in_flight of them */
     uint64_t n_begun;
     /* of batches that ended in the window */
     uint32_t n_batches;
@@ -160,10 +162,15 @@ static void show_level(const timeline *t)
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
+static const ep_step *step_of(const timeline *t, const slot *s)
+{
+    return &t->uses[s->order].use->task->steps[s->step];
+}
+
 /* The slot is at a step that it may begin. */
 static void make_ready(timeline *t, slot *s)
 {
-    const ep_step *step = &t->uses[s->order].use->task->steps[s->step];
+    const ep_step *step = step_of(t, s);
     s->since_ns = t->now_ns;
     s->state = step->unit == EP_UNIT_HOST ? SLOT_SUBMITTING : SLOT_READY;
     s->end_ns = t->now_ns + step->ns;
@@ -185,10 +192,26 @@ static void begin_batches(timeline *t)
     }
 }
 
+/* Does `a` go before `b` on a unit that both want? */
 static bool is_before(const slot *a, const slot *b)
 {
+    if (a->keeps_unit != b->keeps_unit) return a->keeps_unit;
     if (a->since_ns != b->since_ns) return a->since_ns < b->since_ns;
     return a->order != b->order ? a->order < b->order : a->frame < b->frame;
+}
+
+/* Batches of one use go in their order: does an older one want that unit too? */
+static bool lets_older_go_first(const timeline *t, const slot *s, ep_unit unit)
+{
+    const use_state *use = &t->uses[s->order];
+    for (uint32_t i = 0; i < use->use->in_flight && !s->keeps_unit; i++) {
+        const slot *other = &use->slots[i];
+        if (other->state == SLOT_READY && other->frame < s->frame &&
+            step_of(t, other)->unit == unit) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Idle units take the step that has been ready for longest. */
@@ -198,19 +221,19 @@ static void begin_steps(timeline *t)
     for (uint32_t i = 0; i < t->n_slots; i++) {
         slot *s = &t->slots[i];
         if (s->state != SLOT_READY) continue;
-        const ep_unit u = t->uses[s->order].use->task->steps[s->step].unit;
+        const ep_unit u = step_of(t, s)->unit;
+        if (t->units[u].slot || lets_older_go_first(t, s, u)) continue;
         if (!first[u] || is_before(s, first[u])) first[u] = s;
     }
     for (int u = 0; u < EP_UNIT_COUNT; u++) {
-        running *unit = &t->units[u];
         slot *s = first[u];
-        if (unit->slot || !s) continue;
-        const ep_step *step = &t->uses[s->order].use->task->steps[s->step];
-        *unit = (running){.slot = s,
-                          .step = step,
-                          .ns = step->ns,
-                          .end_ns = t->now_ns + step->ns,
-                          .alone_gbps = step->ns > 0 ? step->dram_bytes / step->ns : 0};
+        if (!s) continue;
+        const ep_step *step = step_of(t, s);
+        t->units[u] = (running){.slot = s,
+                                .step = step,
+                                .ns = step->ns,
+                                .end_ns = t->now_ns + step->ns,
+                                .alone_gbps = step->ns > 0 ? step->dram_bytes / step->ns : 0};
         s->state = SLOT_RUNNING;
         s->since_ns = t->now_ns;
         t->is_stale = true;
@@ -247,6 +270,7 @@ static void end_step(timeline *t, slot *s, ep_unit unit)
                               .end_ns = t->now_ns};
         observer->span(observer->context, &span);
     }
+    s->keeps_unit = step_of(t, s)->keeps_unit;
     if (++s->step < use->use->task->n_steps) {
         make_ready(t, s);
     } else {
@@ -358,6 +382,7 @@ static ep_status make_room(timeline *t, ep_arena *arena, ep_error *err)
     }
     qsort(t->uses, o->n_uses, sizeof *t->uses, by_content);
     for (uint32_t u = 0; u < o->n_uses; u++) {
+        t->uses[u].slots = &t->slots[t->n_slots];
         for (uint32_t i = 0; i < t->uses[u].use->in_flight; i++) t->slots[t->n_slots++].order = u;
     }
     for (uint32_t q = 0; q < o->n_sources; q++) {
