@@ -264,7 +264,8 @@ typedef struct ep_source_result {
 /* Of batches that ended in the window. */
 typedef struct ep_use_result {
     uint32_t n_batches;
-    double images_per_s; /* between the first end and the last; with fewer than two, of all */
+    double images_per_s; /* of EP_ALWAYS and EP_CLOSED between the first end and the last; else, and
+                            with fewer than two, of the window */
     double latency_ns;   /* mean, of a batch from its first step */
 } ep_use_result;
 
@@ -281,8 +282,9 @@ typedef struct ep_timeline {
 
 /* Runs the uses at the same time, from 0. Units take steps in the order in which they became
  * ready, batches of one use in their own order, a DLA core a loadable at a time; memory is shared
- * anew whenever a step begins or ends. Nothing depends on the order of sources and uses. Arrays in `out` live in `arena`; after them nothing is allocated. `end_ns` must
- * be finite unless all sources are EP_AT. */
+ * anew whenever a step begins or ends. Nothing depends on the order of sources and uses. Arrays in
+ * `out` live in `arena`; after them nothing is allocated. `end_ns` must be finite unless all
+ * sources are EP_AT. */
 ep_status ep_sim_timeline(const ep_timeline_options *options, ep_arena *arena, ep_timeline *out,
                           ep_error *err);
 
