@@ -99,10 +99,12 @@ static ep_status plan_spec(job *j, uint32_t i, uint32_t loadables[2], ep_error *
 {
     const ep__lane_spec *spec = &j->specs[i];
     const ep__workload_request *r = j->request;
+    const bool on_dla = ep_device_is_dla(spec->device);
+    EP_FAIL_IF(on_dla && r->machine->dla.cores == 0, err, EP_INFEASIBLE, "%s has no DLA",
+               r->machine->name);
     ep__model_options model_options = r->model_options;
     model_options.batch = spec->batch;
     EP_TRY(ep__model_load(spec->path, &model_options, &j->models[i], err));
-    const bool on_dla = ep_device_is_dla(spec->device);
     const uint32_t core = spec->device == EP_DLA1;
     ep_plan_options options = r->plan_options;
     options.precision = spec->precision;
@@ -137,6 +139,7 @@ static ep_status add_lanes(job *j, uint32_t i, ep_error *err)
                                                          : 0;
         j->lanes[j->workload.n_lanes++] = (ep_lane){.name = name,
                                                     .planned = j->planned[i],
+                                                    .precision = spec->precision,
                                                     .batch = j->models[i].network->batch_to,
                                                     .device = spec->device,
                                                     .in_flight = (uint32_t)spec->in_flight,
@@ -215,7 +218,6 @@ static ep_status write_report(const job *j, const ep_workload_run *runs,
     const ep__workload_request *r = j->request;
     const ep_report_workload report = {.machine = r->machine,
                                        .workload = &j->workload,
-                                       .precision = r->plan_options.precision,
                                        .n_modes = r->n_modes,
                                        .modes = r->modes,
                                        .runs = runs,

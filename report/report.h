@@ -129,7 +129,6 @@ ep_status ep_report_rules_markdown(const ep_machine *const *machines, uint32_t n
 typedef struct ep_report_workload {
     const ep_machine *machine;
     const ep_workload *workload;
-    ep_precision_choice precision;
     uint32_t n_modes;
     const ep_mode *const *modes;
     const ep_workload_run *runs;   /* per mode */

@@ -21,6 +21,7 @@ static void lane(ep_text *out, const ep_workload *w, const ep_workload_run *run,
     ep__json_open(out, NULL, '{');
     ep__json_text(out, "network", lane->name);
     ep__json_text(out, "device", ep_device_name(lane->device));
+    ep__json_text(out, "precision", ep_report_precision_name(lane->precision));
     ep__json_integer(out, "batch", (uint64_t)lane->batch);
     ep__json_number(out, "alone_ms", run->tasks[l].ns / 1e6);
     if (w->scenario == EP_SCENARIO_NETWORKS) {
@@ -87,7 +88,6 @@ ep_status ep_report_workload_json(const ep_report_workload *report, ep_text *out
     ep__json_text(out, "hardware", report->machine->name);
     if (report->machine->overrides) ep__json_text(out, "set", report->machine->overrides);
     ep__json_text(out, "scenario", ep__workload_kind(report->workload));
-    ep__json_text(out, "precision", ep_report_precision_name(report->precision));
     ep__json_open(out, "modes", '[');
     for (uint32_t m = 0; m < report->n_modes; m++) {
         ep__json_open(out, NULL, '{');

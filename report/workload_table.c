@@ -202,6 +202,15 @@ static void units_section(const ep_report_workload *report, unsigned width, ep_t
 
 /* ---- all together -------------------------------------------------------------------------- */
 
+static const char *precision_of(const ep_workload *workload)
+{
+    const ep_precision_choice first = workload->lanes[0].precision;
+    for (uint32_t l = 1; l < workload->n_lanes; l++) {
+        if (workload->lanes[l].precision != first) return "several precisions";
+    }
+    return ep_report_precision_name(first);
+}
+
 static void title(const ep_report_workload *report, unsigned width, ep_text *out)
 {
 
@@ -214,7 +223,7 @@ static void title(const ep_report_workload *report, unsigned width, ep_text *out
         ep__append_plural(&line, w->n_lanes, "network");
     }
     ep_text_printf(&line, " on %s%s%s, %s", report->machine->title, overrides ? " with " : "",
-                   overrides ? overrides : "", ep_report_precision_name(report->precision));
+                   overrides ? overrides : "", precision_of(w));
     if (ep__is_shared(w)) ep_text_printf(&line, ", %s", ep_scenario_name(w->scenario));
     if (w->cpu_gbps > 0) {
         ep_text_printf(&line, ", the CPU at %s GB/s", ep__round3(w->cpu_gbps).text);

@@ -207,6 +207,7 @@ const char *ep_scenario_name(uint32_t scenario); /* NULL past the last */
 typedef struct ep_lane {
     const char *name; /* of the network */
     const ep_planned *planned;
+    ep_precision_choice precision; /* of the plan */
     int64_t batch;
     ep_device device; /* EP_GPU, or the DLA core that its subgraphs run on */
     uint32_t in_flight;

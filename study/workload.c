@@ -189,25 +189,25 @@ static ep_status p99_at(setup *s, double rate, double *p99_ns, ep_error *err)
     return status;
 }
 
-/* No rate above that at which units would be busy all the time can last. */
-static double most_rate(const setup *s)
+/* What the engines do when there is always more: no higher rate can last. */
+static ep_status offline_rate(setup *s, double *rate, ep_error *err)
 {
-    double rate = 0;
-    for (uint32_t i = 0; i < s->workload->n_lanes; i++) {
-        double busiest_ns = 0;
-        for (int u = 0; u < EP_UNIT_HOST; u++) {
-            busiest_ns = fmax(busiest_ns, s->tasks[i].unit_ns[u]);
-        }
-        rate += (double)s->tasks[i].batch * 1e9 / fmax(busiest_ns, 1);
-    }
-    return rate;
+    const ep_source server = s->sources[0];
+    s->sources[0].arrival = EP_ALWAYS;
+    ep_timeline timeline;
+    EP_TRY(ep_sim_timeline(&s->options, s->arena, &timeline, err));
+    *rate = 0;
+    for (uint32_t i = 0; i < s->workload->n_lanes; i++) *rate += timeline.uses[i].images_per_s;
+    s->sources[0] = server;
+    return EP_OK;
 }
 
 static ep_status find_rate(setup *s, ep_error *err)
 {
     enum { HALVINGS = 11 };
     const double bound_ns = s->workload->bound_ns;
-    double low = 0, high = 1.2 * most_rate(s), p99_ns;
+    double low = 0, high, p99_ns;
+    EP_TRY(offline_rate(s, &high, err));
     /* rarely asked, an engine takes its zero-load time */
     EP_TRY(p99_at(s, high / 1000, &p99_ns, err));
     if (p99_ns > bound_ns) {
