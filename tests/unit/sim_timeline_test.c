@@ -269,6 +269,85 @@ static void who_is_named_first_does_not_matter(void **state)
     ep_machine_free(machine);
 }
 
+/* ---- memory, by hand ----------------------------------------------------------------------- */
+
+typedef struct shares {
+    double gpu, dla, cpu, capacity;
+} shares;
+
+static void first_level(void *context, const ep_level *level)
+{
+    shares *seen = context;
+    if (seen->capacity > 0) return;
+    *seen = (shares){level->used_gbps[EP_UNIT_GPU], level->used_gbps[EP_UNIT_DLA0], level->cpu_gbps,
+                     level->capacity_gbps};
+}
+
+/* What a GPU that could use 160 GB/s, a DLA core that could use 50 and a CPU get of 180. */
+static shares share(const ep_machine *machine, double cpu_gbps)
+{
+    ep_point point = point_of(machine, "MAXN");
+    point.dram_gbps = 180;
+    point.gpu_dram_gbps = 160;
+    point.dla_dram_gbps = 50;
+    const ep_step steps[2] = {
+        {.unit = EP_UNIT_GPU, .kernel = EP_NO_INDEX, .dram_bytes = 160e3, .ns = 1e3},
+        {.unit = EP_UNIT_DLA0, .kernel = EP_NO_INDEX, .dram_bytes = 50e3, .ns = 1e3}};
+    ep_task tasks[2];
+    ep_source sources[2];
+    ep_engine_use uses[2];
+    const double at_ns[] = {0};
+    for (uint32_t i = 0; i < 2; i++) {
+        tasks[i] = (ep_task){.name = "made up",
+                             .point = &point,
+                             .batch = 1,
+                             .n_steps = 1,
+                             .steps = &steps[i],
+                             .ns = 1e3};
+        sources[i] = (ep_source){
+            .name = "made up", .arrival = EP_AT, .images = 1, .n_at = 1, .at_ns = at_ns};
+        uses[i] = (ep_engine_use){.source = i, .task = &tasks[i], .in_flight = 1};
+    }
+    shares seen = {0};
+    const ep_observer observer = {.context = &seen, .level = first_level};
+    const ep_timeline_options options = {.point = &point,
+                                         .n_sources = 2,
+                                         .sources = sources,
+                                         .n_uses = 2,
+                                         .uses = uses,
+                                         .cpu_gbps = cpu_gbps,
+                                         .end_ns = INFINITY,
+                                         .observer = &observer};
+    ep_timeline out;
+    ep_arena *arena = ep_arena_new();
+    assert_int_equal(ep_sim_timeline(&options, arena, &out, NULL), EP_OK);
+    ep_arena_free(arena);
+    return seen;
+}
+
+static void assert_shares(shares actual, shares expected)
+{
+    assert_true(fabs(actual.gpu - expected.gpu) < 1e-3);
+    assert_true(fabs(actual.dla - expected.dla) < 1e-3);
+    assert_true(fabs(actual.cpu - expected.cpu) < 1e-3);
+    assert_true(fabs(actual.capacity - expected.capacity) < 1e-3);
+}
+
+static void memory_is_shared_max_min_fairly(void **state)
+{
+    (void)state;
+    ep_machine *machine = load_machine();
+    machine->dram.switch_loss = 0;
+    assert_shares(share(machine, 0), (shares){130, 50, 0, 180});
+    /* 50 is less than a third, 65 are left for each of the others */
+    assert_shares(share(machine, 100), (shares){65, 50, 65, 180});
+    assert_shares(share(machine, 20), (shares){110, 50, 20, 180});
+    /* half of 1 - (160/210)^2 - (50/210)^2 = 0.3628 is lost */
+    machine->dram.switch_loss = 0.5;
+    assert_shares(share(machine, 0), (shares){97.347, 50, 0, 147.347});
+    ep_machine_free(machine);
+}
+
 /* ---- networks ------------------------------------------------------------------------------ */
 
 static ep_task task_of(const fixture *f, const ep_point *point, int64_t dla_core, ep_arena *arena)
@@ -409,6 +488,7 @@ int main(void)
         cmocka_unit_test(all_that_is_asked_gets_done),
         cmocka_unit_test(endless_workloads_never_stall),
         cmocka_unit_test(who_is_named_first_does_not_matter),
+        cmocka_unit_test(memory_is_shared_max_min_fairly),
         cmocka_unit_test(a_lone_network_is_the_sum_of_its_kernels),
         cmocka_unit_test(two_dla_cores_do_not_slow_each_other),
         cmocka_unit_test(two_networks_on_one_engine_take_turns),
