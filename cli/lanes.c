@@ -35,7 +35,7 @@ static ep_status set_key(int key, const char *value, ep__lane_spec *out, ep_erro
         return ep__parse_number("deadline_ms", value, 1e-3, 1e7, &out->deadline_ms, err);
     case OFFSET_MS: return ep__parse_number("offset_ms", value, 0, 1e7, &out->offset_ms, err);
     case COUNT: return ep__parse_integer("count", value, 1, 64, &out->count, err);
-    case IN_FLIGHT: return ep__parse_integer("in_flight", value, 1, 64, &out->in_flight, err);
+    case IN_FLIGHT: return ep__parse_integer("in_flight", value, 1, 8, &out->in_flight, err);
     case BATCH: out->batch = value; return EP_OK; /* parsed with the model */
     case DEVICE:
         EP_TRY(ep__parse_choice("device", value, device_name, &choice, err));

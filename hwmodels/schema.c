@@ -186,6 +186,8 @@ static const ep__field dram_rows[] = {
     NUMBER(ep_dram, switch_loss, OPTIONAL, 0, 0.9,
            "share of it lost if every access came from another unit than the one before; 0 if left "
            "out"),
+    BOOL(ep_dram, uncontended, OPTIONAL,
+         "a what-if: units never slow each other, as if each had the memory for itself"),
 };
 TABLE(dram_block, ep_dram, dram_rows);
 

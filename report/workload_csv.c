@@ -14,6 +14,7 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
     ep__csv_text(out, report->modes[m]->name);
     ep__csv_text(out, lane ? lane->name : w->lanes[0].name);
     ep__csv_text(out, lane ? ep_device_name(lane->device) : "all");
+    ep__csv_text(out, ep_report_precision_name((lane ? lane : w->lanes)->precision));
     ep__csv_number(out, lane ? (double)lane->batch : NAN);
     ep__csv_number(out, lane && lane->fps > 0 ? lane->fps : NAN);
     const double limit_ns = lane ? lane->deadline_ns : w->bound_ns;
@@ -37,7 +38,7 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
 
 ep_status ep_report_workload_csv(const ep_report_workload *report, ep_text *out, ep_error *err)
 {
-    ep_text_printf(out, "hardware,scenario,mode,network,device,batch,asked_fps,throughput_ips,"
+    ep_text_printf(out, "hardware,scenario,mode,network,device,precision,batch,asked_fps,throughput_ips,"
                         "batch_ms,p50_ms,p90_ms,p99_ms,max_ms,limit_ms,late_pct,");
     for (int u = 0; u < EP_UNIT_HOST; u++) {
         ep_text_printf(out, "%s_busy_pct,", ep_unit_name((ep_unit)u));

@@ -79,7 +79,7 @@ static void networks_section(const ep_report_workload *report, unsigned width, e
 /* ---- engines ------------------------------------------------------------------------------- */
 
 static void engine_row(ep__columns *table, const char *mode, const char *engine, int64_t batch,
-                       const ep__lane_figures *f)
+                       double alone_ns, const ep__lane_figures *f)
 {
     ep__cell(table, "%s", mode);
     ep__cell(table, "%s", engine);
@@ -88,6 +88,7 @@ static void engine_row(ep__columns *table, const char *mode, const char *engine,
     } else {
         ep__cell(table, "%s", "");
     }
+    ep__cell(table, "%s", batch ? ep__round3(alone_ns / 1e6).text : "");
     ep__cell(table, "%s", ep__round3(f->images_per_s).text);
     ep__cell(table, "%s", batch ? ep__round3(f->batch_ms).text : "");
     ep__cell(table, "%s", batch ? "" : ep__round3(f->p50_ms).text);
@@ -97,9 +98,9 @@ static void engine_row(ep__columns *table, const char *mode, const char *engine,
 
 static void engines_section(const ep_report_workload *report, unsigned width, ep_text *out)
 {
-    static const ep__align align[] = {EP__LEFT,  EP__LEFT,  EP__RIGHT, EP__RIGHT,
+    static const ep__align align[] = {EP__LEFT,  EP__LEFT,  EP__RIGHT, EP__RIGHT, EP__RIGHT,
                                       EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT};
-    static const char *const titles[] = {"mode",     "engine", "batch",  "images/s",
+    static const char *const titles[] = {"mode",     "engine", "batch",  "alone ms", "images/s",
                                          "batch ms", "p50 ms", "p90 ms", "p99 ms"};
     enum { COLUMNS = sizeof titles / sizeof *titles };
     const ep_workload *w = report->workload;
@@ -110,10 +111,11 @@ static void engines_section(const ep_report_workload *report, unsigned width, ep
         const char *mode = report->modes[m]->name;
         for (uint32_t l = 0; l < w->n_lanes; l++) {
             const ep__lane_figures f = ep__lane_figures_of(w, &report->runs[m], l);
-            engine_row(&table, mode, ep_device_name(w->lanes[l].device), w->lanes[l].batch, &f);
+            engine_row(&table, mode, ep_device_name(w->lanes[l].device), w->lanes[l].batch,
+                       report->runs[m].tasks[l].ns, &f);
         }
         const ep__lane_figures all = ep__lane_figures_of(w, &report->runs[m], w->n_lanes);
-        engine_row(&table, mode, "all", 0, &all);
+        engine_row(&table, mode, "all", 0, 0, &all);
     }
     ep__columns_end(&table, width, out);
 }

@@ -96,13 +96,16 @@ static void cut(const ep_point *point, ep__client *clients, uint32_t n, double c
 
 double ep__share_dram(const ep_point *point, ep__client *clients, uint32_t n)
 {
-    const double capacity = capacity_of(point, clients, n);
+    double capacity = capacity_of(point, clients, n);
     double wanted = 0, high = 0;
     for (uint32_t i = 0; i < n; i++) {
-        assert(clients[i].reach_gbps > 0);
-        wanted += clients[i].alone_gbps;
-        high = fmax(high, clients[i].reach_gbps);
+        ep__client *c = &clients[i];
+        assert(c->reach_gbps > 0);
+        wanted += c->alone_gbps;
+        c->reach_gbps = fmax(c->reach_gbps, c->alone_gbps);
+        high = fmax(high, c->reach_gbps);
     }
+    if (point->machine->dram.uncontended) capacity = fmax(capacity, wanted);
     if (wanted <= capacity) {
         (void)use_at(point, clients, n, INFINITY);
     } else {

@@ -345,6 +345,8 @@ static void memory_is_shared_max_min_fairly(void **state)
     /* half of 1 - (160/210)^2 - (50/210)^2 = 0.3628 is lost */
     machine->dram.switch_loss = 0.5;
     assert_shares(share(machine, 0), (shares){97.347, 50, 0, 147.347});
+    machine->dram.uncontended = true;
+    assert_shares(share(machine, 100), (shares){160, 50, 100, 310});
     ep_machine_free(machine);
 }
 
@@ -365,6 +367,9 @@ static ep_task task_of(const fixture *f, const ep_point *point, int64_t dla_core
 /* One query of each task at 0, to the end. */
 static ep_timeline race(const ep_task *const *tasks, uint32_t n, ep_arena *arena)
 {
+    static const workload no_cpu;
+    watch seen = {.w = &no_cpu};
+    const ep_observer observer = {.context = &seen, .level = watch_level};
     static const double at_ns[] = {0};
     ep_source *sources = EP_NEW(arena, ep_source, n);
     ep_engine_use *uses = EP_NEW(arena, ep_engine_use, n);
@@ -378,7 +383,8 @@ static ep_timeline race(const ep_task *const *tasks, uint32_t n, ep_arena *arena
                                          .sources = sources,
                                          .n_uses = n,
                                          .uses = uses,
-                                         .end_ns = INFINITY};
+                                         .end_ns = INFINITY,
+                                         .observer = &observer};
     ep_timeline out;
     ep_error err = {0};
     if (ep_sim_timeline(&options, arena, &out, &err) != EP_OK) fail_msg("%s", err.text);
@@ -449,6 +455,41 @@ static void two_networks_on_one_engine_take_turns(void **state)
     fixture_free(&f);
 }
 
+/* Kernels that want more than there is: at least the busiest unit's time, at most all in turn. */
+static void networks_that_share_memory_stay_between_the_bounds(void **state)
+{
+    (void)state;
+    fixture f[2] = {{0}, {0}};
+    load_example(&f[0], "vgg16.onnx");
+    make_plan(&f[0], "gpu", EP_CHOOSE_FP16);
+    load_example(&f[1], "resnet50.onnx");
+    make_plan(&f[1], "greedy", EP_CHOOSE_INT8);
+    double limited_ns = 0;
+    for (uint32_t m = 0; m < f[0].machine->n_modes; m++) {
+        const ep_point point = ep_point_of(f[0].machine, &f[0].machine->modes[m]);
+        ep_arena *arena = ep_arena_new();
+        const ep_task tasks[3] = {task_of(&f[0], &point, 0, arena),
+                                  task_of(&f[1], &point, 0, arena),
+                                  task_of(&f[1], &point, 1, arena)};
+        const ep_timeline out =
+            race((const ep_task *const[]){&tasks[0], &tasks[1], &tasks[2]}, 3, arena);
+        double serial = 0, busiest = 0;
+        for (int u = 0; u < EP_UNIT_COUNT; u++) {
+            double busy = 0;
+            for (int i = 0; i < 3; i++) busy += tasks[i].unit_ns[u];
+            serial += busy;
+            if (u != EP_UNIT_HOST) busiest = fmax(busiest, busy);
+        }
+        assert_true(out.end_ns >= busiest * (1 - 1e-9));
+        assert_true(out.end_ns <= serial * (1 + 1e-9));
+        limited_ns += out.dram_limited_ns;
+        ep_arena_free(arena);
+    }
+    assert_true(limited_ns > 0);
+    fixture_free(&f[0]);
+    fixture_free(&f[1]);
+}
+
 static void a_mode_without_the_core_cannot_run_it(void **state)
 {
     (void)state;
@@ -492,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_lone_network_is_the_sum_of_its_kernels),
         cmocka_unit_test(two_dla_cores_do_not_slow_each_other),
         cmocka_unit_test(two_networks_on_one_engine_take_turns),
+        cmocka_unit_test(networks_that_share_memory_stay_between_the_bounds),
         cmocka_unit_test(a_mode_without_the_core_cannot_run_it),
         cmocka_unit_test(percentiles_are_of_the_nearest_rank),
     };
