@@ -38,8 +38,9 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
 
 ep_status ep_report_workload_csv(const ep_report_workload *report, ep_text *out, ep_error *err)
 {
-    ep_text_printf(out, "hardware,scenario,mode,network,device,precision,batch,asked_fps,throughput_ips,"
-                        "batch_ms,p50_ms,p90_ms,p99_ms,max_ms,limit_ms,late_pct,");
+    ep_text_printf(out,
+                   "hardware,scenario,mode,network,device,precision,batch,asked_fps,throughput_ips,"
+                   "batch_ms,p50_ms,p90_ms,p99_ms,max_ms,limit_ms,late_pct,");
     for (int u = 0; u < EP_UNIT_HOST; u++) {
         ep_text_printf(out, "%s_busy_pct,", ep_unit_name((ep_unit)u));
     }

@@ -459,7 +459,7 @@ static void two_networks_on_one_engine_take_turns(void **state)
 static void networks_that_share_memory_stay_between_the_bounds(void **state)
 {
     (void)state;
-    fixture f[2] = {{0}, {0}};
+    fixture f[2] = {0};
     load_example(&f[0], "vgg16.onnx");
     make_plan(&f[0], "gpu", EP_CHOOSE_FP16);
     load_example(&f[1], "resnet50.onnx");
