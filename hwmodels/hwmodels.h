@@ -121,7 +121,10 @@ typedef struct ep_dram {
     int64_t bus_bits;
     double clock_mhz_max;
     int64_t transfers_per_clock;
-    double efficiency; /* share of the peak that streams reach */
+    double efficiency;  /* share of the peak that streams reach */
+    double switch_loss; /* share of that lost if every access came from another unit than the one
+                           before */
+    bool uncontended;   /* a what-if: units never slow each other, as if each had it for itself */
 } ep_dram;
 
 typedef struct ep_cpu {

@@ -241,6 +241,11 @@ static const ep__field dram_rows[] = {
     NUMBER(ep_dram, clock_mhz_max, REQUIRED, 1, MHZ_MAX, "highest clock"),
     INTEGER(ep_dram, transfers_per_clock, REQUIRED, 1, 16, "2: double data rate"),
     NUMBER(ep_dram, efficiency, REQUIRED, 0.01, 1, "share of the peak that streams reach"),
+    NUMBER(ep_dram, switch_loss, OPTIONAL, 0, 0.9,
+           "share of it lost if every access came from another unit than the one before; 0 if left "
+           "out"),
+    BOOL(ep_dram, uncontended, OPTIONAL,
+         "a what-if: units never slow each other, as if each had the memory for itself"),
 };
 TABLE(dram_block, ep_dram, dram_rows);
 
