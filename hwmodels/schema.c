@@ -73,7 +73,7 @@ static const ep__field kernels_rows[] = {
     NUMBER(ep_gpu_kernels, stream_cycles, REQUIRED, 0, 1e6,
            "of a block of a memory-bound kernel: until its first operands are there"),
     NUMBER(ep_gpu_kernels, tap_cycles, REQUIRED, 0, 1e6,
-           "direct convolution: from one tap of an output to the next"),
+           "direct convolution: of each tap of its window, once a kernel"),
     NUMBER(ep_gpu_kernels, direct_output_slots, REQUIRED, 0, 1e6,
            "direct convolution: issue slots of an FP32 lane an output, addresses and bounds"),
     NUMBER(ep_gpu_kernels, direct_tap_slots, REQUIRED, 0.01, 1e6,

@@ -76,7 +76,7 @@ bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t 
 }
 
 /* TF32 is a way of computing in FP32: its builder tries both. In FP16 and INT8 a single row is a
- * tile like any other (cuBLASLt, which adds the bias, has no GEMV for them; h200-gemm shows it). */
+ * tile like any other (in h200-gemm they take as long as eight rows). */
 static bool suits(const tile *t, const ep_product *p, ep_precision precision, int split)
 {
     const bool fp32 = precision == EP_FP32 || precision == EP_TF32;
