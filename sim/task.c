@@ -29,6 +29,7 @@ typedef struct builder {
     const ep_plan *plan;
     const ep_point *point;
     const ep_task_options *options;
+    ep_phases *phases; /* per kernel */
     ep_step *steps;
     uint32_t n;
 } builder;
@@ -53,7 +54,7 @@ static void add_copies(builder *b, const uint32_t *tensors, uint32_t n)
         const ep_tensor *t = &network->tensors[tensors[i]];
         add_step(b, (ep_step){.unit = EP_UNIT_COPY,
                               .kernel = EP_NO_INDEX,
-                              .fixed_ns = b->point->machine->gpu.kernel_floor_us * 1e3,
+                              .fixed_ns = ep_launch_ns(b->point),
                               .dram_bytes =
                                   2 * (double)ep_dtype_bytes(t->dtype, ep_tensor_elements(t))});
     }
@@ -84,16 +85,17 @@ static void add_kernels(builder *b, const ep_cost *costs)
         if (submits && !b->options->no_submissions) {
             add_step(b, (ep_step){.unit = EP_UNIT_HOST,
                                   .kernel = EP_NO_INDEX,
-                                  .fixed_ns = b->point->machine->dla.submit_us * 1e3});
+                                  .fixed_ns = ep_sim_submit_ns(b->point)});
         }
         if (costs[k].is_view || is_left_out(b->options, kernel)) continue;
         uint32_t tactic;
         (void)ep_cost_ns(&costs[k], b->point, &tactic);
+        if (!ep_cost_phases(&costs[k], b->point->machine, tactic, &b->phases[k])) continue;
         const ep_unit core = b->options->dla_core ? EP_UNIT_DLA1 : EP_UNIT_DLA0;
         add_step(b, (ep_step){.unit = ep_device_is_dla(kernel->device) ? core : EP_UNIT_GPU,
                               .kernel = k,
                               .cost = &costs[k],
-                              .phases = &costs[k].tactics[tactic]});
+                              .phases = &b->phases[k]});
         if (b->n > 1) b->steps[b->n - 2].keeps_unit = is_same_loadable(b, &b->steps[b->n - 2]);
     }
 }
@@ -108,9 +110,12 @@ ep_status ep_task_make(const ep_plan *plan, const ep_cost *costs, const ep_point
     const ep_network *network = plan->layers->network;
     const uint64_t most =
         2 * (uint64_t)plan->n_kernels + network->n_inputs + (uint64_t)network->n_outputs;
-    builder b = {
-        .plan = plan, .point = point, .options = options, .steps = EP_NEW(arena, ep_step, most)};
-    if (!b.steps) return ep_fail_memory(err);
+    builder b = {.plan = plan,
+                 .point = point,
+                 .options = options,
+                 .phases = EP_NEW(arena, ep_phases, plan->n_kernels),
+                 .steps = EP_NEW(arena, ep_step, most)};
+    if (!b.phases || !b.steps) return ep_fail_memory(err);
     add_copies(&b, network->inputs, network->n_inputs);
     add_kernels(&b, costs);
     add_copies(&b, network->outputs, network->n_outputs);
