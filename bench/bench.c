@@ -23,7 +23,7 @@ enum { ROUNDS = 11, PATH_BYTES = 4096 };
 
 typedef struct bench_case {
     const char *name;
-    enum { RUN_NOTHING, RUN_PLAN, RUN_CHECK, RUN_VALIDATE } run;
+    enum { RUN_NOTHING, RUN_PLAN, RUN_CHECK, RUN_VALIDATE, RUN_SERVER } run;
     const char *example;   /* in EXAMPLES/models, or NULL */
     const char *generated; /* in GENERATED, or NULL */
     double limit_ms;       /* of the median; 0: none */
@@ -40,7 +40,8 @@ enum {
     CASE_LARGE,
     CASE_CHECK_SWIN,
     CASE_CHECK_CHAIN,
-    CASE_VALIDATE
+    CASE_VALIDATE,
+    CASE_SERVER
 };
 
 static const bench_case cases[] = {
@@ -54,6 +55,8 @@ static const bench_case cases[] = {
     [CASE_CHECK_SWIN] = {"check swin_t", RUN_CHECK, "swin_t.onnx", NULL, 100, 0},
     [CASE_CHECK_CHAIN] = {"check chain_20000", RUN_CHECK, NULL, "chain_20000.onnx", 2000, 0},
     [CASE_VALIDATE] = {"validate", RUN_VALIDATE, NULL, NULL, 1800, 0}, /* 917 rows; 1,000: 2 s */
+    /* 39,000 inferences on a timeline, some 75 kernels each; 5,000 a second would take 8 s */
+    [CASE_SERVER] = {"server resnet50", RUN_SERVER, "resnet50.onnx", NULL, 1500, 0},
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
@@ -122,6 +125,7 @@ static bool run_case(const bench_case *entry, char *const argv[], bench_times *t
     char path[PATH_BYTES];
     char mode[] = "--mode", all[] = "all", hw[] = "--hw", yardstick[] = "true";
     char check[] = "check", validate[] = "validate", models[] = "--models";
+    char scenario[] = "--scenario=Server", bound[] = "--latency-ms=15", maxn[] = "--mode=MAXN";
     if (entry->example) {
         snprintf(path, PATH_BYTES, "%s/models/%s", argv[3], entry->example);
     } else if (entry->generated) {
@@ -132,6 +136,7 @@ static bool run_case(const bench_case *entry, char *const argv[], bench_times *t
         [RUN_PLAN] = {argv[1], hw, argv[2], mode, all, path},
         [RUN_CHECK] = {argv[1], check, hw, argv[2], path},
         [RUN_VALIDATE] = {argv[1], validate, models, argv[3], argv[5]},
+        [RUN_SERVER] = {argv[1], scenario, bound, maxn, path},
     };
     double peak_mib = 0;
     if (!run_once(commands[entry->run], &times->ms[round], &peak_mib)) return false;

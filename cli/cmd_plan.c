@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/workload.h"
 #include "planner/planner.h"
 #include "report/report.h"
 #include "sim/sim.h"
@@ -12,11 +13,19 @@ enum {
     SET,
     MODE_FILE,
     MODE,
+    MODEL,
+    STREAMS,
+    SCENARIO,
+    RATE,
+    LATENCY_MS,
+    COPIES,
+    CPU_GBPS,
     PRECISION,
     NO_TF32,
     STRATEGY,
     DLA,
     NO_FALLBACK,
+    IO,
     BATCH,
     SHAPES,
     MIN_SHAPES,
@@ -26,6 +35,8 @@ enum {
     JSON,
     CSV,
     LAYERS,
+    TRACE,
+    GANTT,
     N_OPTIONS
 };
 
@@ -34,6 +45,18 @@ static const ep__option options[N_OPTIONS] = {
     [SET] = EP__OPTION_SET,
     [MODE_FILE] = EP__OPTION_MODE_FILE,
     [MODE] = {"--mode", "NAME|all", "power mode (default: all)"},
+    [MODEL] = {"--model", "SPEC...",
+               "a network among several at once: MODEL.onnx[:fps=30][:device=gpu|dla0|dla1]\n"
+               "[:deadline_ms=50][:batch=N][:count=N] ... (docs/timeline.md)"},
+    [STREAMS] = {"--streams", "SET",
+                 "batches on several engines at once: gpu+2dla, 2dla, gpu+dla0, ...;\n"
+                 "--batch 256+2 for the GPU and each DLA core"},
+    [SCENARIO] = {"--scenario", "NAME",
+                  "Offline (the default of --streams), SingleStream, MultiStream or Server"},
+    [RATE] = {"--rate", "N", "Server: images a second (default: the highest within the bound)"},
+    [LATENCY_MS] = {"--latency-ms", "MS", "Server: bound of the 99th percentile"},
+    [COPIES] = {"--copies", NULL, "inputs come from the host and outputs go there, copied"},
+    [CPU_GBPS] = {"--cpu-gbps", "N", "what the CPU reads and writes meanwhile (default: 0)"},
     [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
     [NO_TF32] = {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"},
     [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy (default: all)"},
@@ -41,6 +64,8 @@ static const ep__option options[N_OPTIONS] = {
              "DLA core to plan for (default: 0 where there is one);\n"
              "both: batches go to the cores in turn"},
     [NO_FALLBACK] = {"--no-fallback", NULL, "a layer that the DLA refuses is an error"},
+    [IO] = {"--io", "linear|native",
+            "formats of inputs and outputs (default: linear, with reformats)"},
     [BATCH] = EP__OPTION_BATCH,
     [SHAPES] = EP__OPTION_SHAPES,
     [MIN_SHAPES] = EP__OPTION_MIN_SHAPES,
@@ -52,6 +77,9 @@ static const ep__option options[N_OPTIONS] = {
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
+    [TRACE] = {"--trace", "FILE",
+               "writes a timeline of the first mode: for Perfetto, or a picture, FILE.svg"},
+    [GANTT] = {"--gantt", NULL, "a timeline of the first mode as text"},
 };
 
 /* Zero-initialise but for `given`. What is not freed by name lives in the arena. */
@@ -82,10 +110,71 @@ static const char *level_name(uint32_t level)
     return level <= EP_SEARCH_LEVEL_MAX ? names[level] : NULL;
 }
 
+static const char *io_name(uint32_t io)
+{
+    static const char *const names[] = {[EP_IO_LINEAR] = "linear", [EP_IO_NATIVE] = "native"};
+    return io < sizeof names / sizeof *names ? names[io] : NULL;
+}
+
+/* Several networks or engines at once. */
+static bool is_workload(const planning *job)
+{
+    return job->given[MODEL] || job->given[STREAMS] || job->given[SCENARIO];
+}
+
+static ep__workload_request workload_request(const planning *job)
+{
+    const char *const *given = job->given;
+    return (ep__workload_request){.machine = job->machine,
+                                  .n_modes = job->n_modes,
+                                  .modes = job->modes,
+                                  .plan_options = job->plan_options,
+                                  .model = job->args->operands.n ? job->args->operands.at[0] : NULL,
+                                  .models = job->args->all[MODEL],
+                                  .model_options = {.batch = given[BATCH],
+                                                    .shapes = given[SHAPES],
+                                                    .min_shapes = given[MIN_SHAPES],
+                                                    .max_shapes = given[MAX_SHAPES]},
+                                  .streams = given[STREAMS],
+                                  .scenario = given[SCENARIO],
+                                  .rate = given[RATE],
+                                  .latency_ms = given[LATENCY_MS],
+                                  .cpu_gbps = given[CPU_GBPS],
+                                  .copies = given[COPIES],
+                                  .json = given[JSON],
+                                  .csv = given[CSV],
+                                  .gantt = given[GANTT],
+                                  .trace = given[TRACE],
+                                  .width = job->args->width};
+}
+
+/* Options that are about one kind of run. */
+static ep_status check_kinds(const planning *job, ep_error *err)
+{
+    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS};
+    static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
+    const char *const *given = job->given;
+    for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
+        EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
+                   "%s is for one network by itself", options[of_one_plan[i]].name);
+    }
+    for (size_t i = 0; i < sizeof of_workloads / sizeof *of_workloads; i++) {
+        EP_FAIL_IF(!is_workload(job) && given[of_workloads[i]], err, EP_BAD_USAGE,
+                   "%s goes with --streams, --scenario or --model", options[of_workloads[i]].name);
+    }
+    EP_FAIL_IF(given[GANTT] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
+               "--gantt is for people: not with --json or --csv");
+    const ep__workload_request request = workload_request(job);
+    if (is_workload(job)) return ep__workload_check(&request, err);
+    EP_FAIL_IF(!request.model, err, EP_BAD_USAGE, "MODEL.onnx is missing; 'plan --help' says how");
+    return EP_OK;
+}
+
 /* What can be said about the options before any file is read. */
 static ep_status check_options(planning *job, ep_error *err)
 {
     const char *const *given = job->given;
+    EP_TRY(check_kinds(job, err));
     EP_FAIL_IF(given[JSON] && given[CSV], err, EP_BAD_USAGE, "--json and --csv exclude each other");
     EP_FAIL_IF(given[CSV] && given[LAYERS], err, EP_BAD_USAGE,
                "--csv has no layers: leave --layers out, or give --json");
@@ -100,6 +189,8 @@ static ep_status check_options(planning *job, ep_error *err)
         EP_TRY(ep__parse_choice("--builder-optimization-level", given[LEVEL], level_name, &level,
                                 err));
     }
+    uint32_t io = EP_IO_LINEAR;
+    if (given[IO]) EP_TRY(ep__parse_choice("--io", given[IO], io_name, &io, err));
     if (!is_all(given[STRATEGY])) {
         EP_TRY(ep__parse_choice("--strategy", given[STRATEGY], ep_strategy_name, &strategy, err));
     }
@@ -107,7 +198,8 @@ static ep_status check_options(planning *job, ep_error *err)
                                           .dla = (ep_dla_choice)dla,
                                           .no_fallback = given[NO_FALLBACK],
                                           .no_tf32 = given[NO_TF32],
-                                          .search.level = (int)level - EP_SEARCH_LEVEL_DEFAULT};
+                                          .search.level = (int)level - EP_SEARCH_LEVEL_DEFAULT,
+                                          .io = (ep_io)io};
     return EP_OK;
 }
 
@@ -191,6 +283,37 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
     return ep_report_table(&report, job->args->width, out, err);
 }
 
+/* One batch of the last strategy, in the first mode that it runs in. */
+static ep_status show_timeline(const planning *job, const ep__workload_request *request,
+                               ep_text *out, ep_error *err)
+{
+    const ep_report_plan *plan = &job->plans[job->n_plans - 1];
+    const ep_planned *planned = plan->planned;
+    const bool on_dla = planned->plan.n_subgraphs > 0;
+    const ep_lane lane = {.name = job->model.network->name,
+                          .planned = planned,
+                          .batch = job->model.network->batch_to,
+                          .device = on_dla ? planned->plan.subgraphs[0].device : EP_GPU,
+                          .in_flight = 1};
+    const ep_workload workload = {.scenario = EP_SCENARIO_ONCE, .n_lanes = 1, .lanes = &lane};
+    uint32_t m = 0;
+    while (m < job->n_modes && plan->cannot_run[m]) m++;
+    EP_FAIL_IF(m == job->n_modes, err, EP_INFEASIBLE, "--trace, --gantt: %s", plan->cannot_run[0]);
+    return ep__workload_show(request, &workload, job->modes[m], out, err);
+}
+
+static ep_status plan_one(planning *job, const ep__workload_request *request, ep_text *out,
+                          ep_error *err)
+{
+    EP_TRY(ep__model_load(request->model, &request->model_options, &job->model, err));
+    EP_TRY(make_plans(job, err));
+    uint32_t n_ran = 0;
+    for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));
+    if (n_ran == 0) return EP_INFEASIBLE; /* `err` says why the last one cannot */
+    EP_TRY(write_report(job, out, err));
+    return request->trace || request->gantt ? show_timeline(job, request, out, err) : EP_OK;
+}
+
 static ep_status do_job(planning *job, ep_text *out, ep_error *err)
 {
     EP_TRY(check_options(job, err));
@@ -201,17 +324,10 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
         EP_TRY(ep_timings_load(job->given[TIMINGS], &job->timings, err));
         job->plan_options.search.timings = job->timings;
     }
-    const ep__model_options model_options = {.batch = job->given[BATCH],
-                                             .shapes = job->given[SHAPES],
-                                             .min_shapes = job->given[MIN_SHAPES],
-                                             .max_shapes = job->given[MAX_SHAPES]};
-    EP_TRY(ep__model_load(job->args->operands.at[0], &model_options, &job->model, err));
-    EP_TRY(make_plans(job, err));
-    uint32_t n_ran = 0;
-    for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));
-    if (n_ran == 0) return EP_INFEASIBLE; /* `err` says why the last one cannot */
-    if (job->timings) EP_TRY(ep_timings_save(job->timings, err));
-    return write_report(job, out, err);
+    const ep__workload_request request = workload_request(job);
+    EP_TRY(is_workload(job) ? ep__workload_report(&request, out, err)
+                            : plan_one(job, &request, out, err));
+    return job->timings ? ep_timings_save(job->timings, err) : EP_OK;
 }
 
 static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
@@ -231,7 +347,6 @@ const ep__command ep__cmd_plan = {
         "Predicts where the layers of a model run on a module, which ones the DLA refuses and\n"
         "why, and its latency, throughput, power and memory in each power mode.",
     .operand = "MODEL.onnx",
-    .min_operands = 1,
     .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = options,

@@ -24,7 +24,7 @@ typedef struct ep_gpu_kernels {
     double block_cycles;     /* of a block of a matrix kernel: first operands, writing the result */
     double split_cycles;     /* of bringing together the parts of a product that is split along k */
     double stream_cycles;    /* of a block of a memory-bound kernel: latency of its first load */
-    double tap_cycles;       /* direct convolution: a load and what waits for it */
+    double tap_cycles;       /* direct convolution: of each tap of its window, once a kernel */
     double direct_output_slots, direct_tap_slots; /* its issue slots an output, and a tap of it */
     double window_setup_us; /* of a convolution with a window: what its library does before */
 } ep_gpu_kernels;
@@ -121,7 +121,10 @@ typedef struct ep_dram {
     int64_t bus_bits;
     double clock_mhz_max;
     int64_t transfers_per_clock;
-    double efficiency; /* share of the peak that streams reach */
+    double efficiency;  /* share of the peak that streams reach */
+    double switch_loss; /* share of that lost if every access came from another unit than the one
+                           before */
+    bool uncontended;   /* a what-if: units never slow each other, as if each had it for itself */
 } ep_dram;
 
 typedef struct ep_cpu {

@@ -73,7 +73,7 @@ static const ep__field kernels_rows[] = {
     NUMBER(ep_gpu_kernels, stream_cycles, REQUIRED, 0, 1e6,
            "of a block of a memory-bound kernel: until its first operands are there"),
     NUMBER(ep_gpu_kernels, tap_cycles, REQUIRED, 0, 1e6,
-           "direct convolution: from one tap of an output to the next"),
+           "direct convolution: of each tap of its window, once a kernel"),
     NUMBER(ep_gpu_kernels, direct_output_slots, REQUIRED, 0, 1e6,
            "direct convolution: issue slots of an FP32 lane an output, addresses and bounds"),
     NUMBER(ep_gpu_kernels, direct_tap_slots, REQUIRED, 0.01, 1e6,
@@ -241,6 +241,11 @@ static const ep__field dram_rows[] = {
     NUMBER(ep_dram, clock_mhz_max, REQUIRED, 1, MHZ_MAX, "highest clock"),
     INTEGER(ep_dram, transfers_per_clock, REQUIRED, 1, 16, "2: double data rate"),
     NUMBER(ep_dram, efficiency, REQUIRED, 0.01, 1, "share of the peak that streams reach"),
+    NUMBER(ep_dram, switch_loss, OPTIONAL, 0, 0.9,
+           "share of it lost if every access came from another unit than the one before; 0 if left "
+           "out"),
+    BOOL(ep_dram, uncontended, OPTIONAL,
+         "a what-if: units never slow each other, as if each had the memory for itself"),
 };
 TABLE(dram_block, ep_dram, dram_rows);
 

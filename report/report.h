@@ -123,6 +123,55 @@ ep_status ep_report_rules(const ep_machine *machine, unsigned width, ep_text *ou
 ep_status ep_report_rules_markdown(const ep_machine *const *machines, uint32_t n, ep_text *out,
                                    ep_error *err);
 
+/* ---- everything at once -------------------------------------------------------------------- */
+
+/* A workload in every mode shown. */
+typedef struct ep_report_workload {
+    const ep_machine *machine;
+    const ep_workload *workload;
+    uint32_t n_modes;
+    const ep_mode *const *modes;
+    const ep_workload_run *runs;   /* per mode */
+    const char *const *cannot_run; /* per mode: NULL, or why; its run is not read then */
+} ep_report_workload;
+
+/* For people: a row a network or engine in each mode, then a row a mode with its units. */
+ep_status ep_report_workload_table(const ep_report_workload *report, unsigned width, ep_text *out,
+                                   ep_error *err);
+/* For programs: docs/json.md. */
+ep_status ep_report_workload_json(const ep_report_workload *report, ep_text *out, ep_error *err);
+/* A header and a row a network or engine in each mode. */
+ep_status ep_report_workload_csv(const ep_report_workload *report, ep_text *out, ep_error *err);
+
+/* What happened in a part of a run, from `from_ns` to `to_ns`. Zero-initialise, set these three
+ * and `workload`, let `ep_recording_observer` watch, then set `tasks`. */
+typedef struct ep_recording {
+    const ep_workload *workload;
+    const ep_point *point;
+    double from_ns, to_ns;
+    const ep_task *tasks; /* per lane */
+    uint32_t n_spans, n_levels, room_spans, room_levels;
+    ep_span *spans;   /* by their ends */
+    ep_level *levels; /* the first holds at `from_ns` or begins later */
+    bool failed;      /* out of memory: incomplete */
+} ep_recording;
+
+ep_observer ep_recording_observer(ep_recording *recording);
+void ep_recording_free(ep_recording *recording); /* leaves it empty */
+
+/* A part worth showing: one hyper-period where it is short, else two batches of the slowest. */
+void ep_recording_window(const ep_workload *workload, const ep_workload_run *run, double *from_ns,
+                         double *to_ns);
+
+/* Chrome's trace format, as Perfetto and chrome://tracing open it: a track a unit, and counters of
+ * DRAM bandwidth and power. */
+ep_status ep_report_trace(const ep_recording *recording, ep_text *out, ep_error *err);
+/* For a terminal of `width` columns (0: 100): a row a unit, a column a moment. */
+ep_status ep_report_gantt(const ep_recording *recording, unsigned width, ep_text *out,
+                          ep_error *err);
+/* The same as SVG. */
+ep_status ep_report_timeline(const ep_recording *recording, ep_text *out, ep_error *err);
+
 /* `plan hw diff` */
 ep_status ep_report_hw_diff(const ep_machine *a, const ep_machine *b,
                             const ep_difference *differences, uint32_t n, unsigned width,

@@ -2,20 +2,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "report/svg.h"
 #include "report/validation.h"
 
 /* In pixels: the plot is a square whose corner is at LEFT, TOP. */
 enum { SIZE = 480, LEFT = 64, TOP = 44, PLOT = 392, RADIUS = 3, LINE = 15 };
 
 /* So many precisions or machines have a colour; the others share the ink. */
-enum { N_COLOURS = 6 };
+enum { N_COLOURS = EP__COLOURS };
 
 /* Names take no more characters than this. */
 enum { NAME_WIDTH = 48 };
-
-/* As far from white to the eye as from black, so that it can be read on either: the picture has no
- * background. The same holds for the colours of dots. */
-#define INK "#797979"
 
 typedef struct plot {
     const ep_validation *validation;
@@ -145,32 +142,6 @@ static plot plot_of(const ep_validation *validation, const ep_validation_group *
 
 /* ---- pieces -------------------------------------------------------------------------------- */
 
-/* Appends text as the content of an element, and empties `text`. */
-static void append_xml(ep_text *out, ep_text *text)
-{
-    if (text->failed) {
-        ep_text_free(out);
-        out->failed = true;
-    } else if (text->length) {
-        ep__clean(text->data, text->length);
-        for (const char *c = text->data; *c; c++) {
-            if (*c == '&') {
-                ep_text_append(out, "&amp;", 5);
-            } else if (*c == '<') {
-                ep_text_append(out, "&lt;", 4);
-            } else if (*c == '>') {
-                ep_text_append(out, "&gt;", 4);
-            } else if (strncmp(c, "\xEF\xBF\xBE", 3) == 0 || strncmp(c, "\xEF\xBF\xBF", 3) == 0) {
-                ep_text_append(out, "?", 1); /* U+FFFE and U+FFFF are not in XML */
-                c += 2;
-            } else {
-                ep_text_append(out, c, 1);
-            }
-        }
-    }
-    ep_text_free(text);
-}
-
 static double along(const plot *p, double logarithm)
 {
     return PLOT * (logarithm - p->from) / (p->to - p->from);
@@ -183,7 +154,7 @@ static void begin(const plot *p, int height, ep_text *out)
     ep_text_printf(out,
                    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
                    "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"11\" "
-                   "fill=\"" INK "\">\n<text x=\"%d\" y=\"17\" font-size=\"14\" "
+                   "fill=\"" EP__INK "\">\n<text x=\"%d\" y=\"17\" font-size=\"14\" "
                    "font-weight=\"bold\">",
                    SIZE, height, SIZE, height, LEFT);
     ep_text name = {0}, whole = {0};
@@ -192,7 +163,7 @@ static void begin(const plot *p, int height, ep_text *out)
     (void)ep__append_cut(&name, ep_text_cstr(&whole), NAME_WIDTH);
     name.failed |= whole.failed;
     ep_text_free(&whole);
-    append_xml(out, &name);
+    ep__append_xml(out, &name);
     ep_text_printf(out, "</text>\n<text x=\"%d\" y=\"34\">", LEFT);
     if (group->predicted == 0) {
         ep_text_printf(out, "none of ");
@@ -249,7 +220,7 @@ static void append_ticks(const plot *p, ep_text *out)
         const double at = along(p, log_of_step(step));
         const double value = pow(10, log_of_step(step));
         ep_text_printf(out,
-                       "<path d=\"M%.1f %dv%dM%d %.1fh%d\" stroke=\"" INK
+                       "<path d=\"M%.1f %dv%dM%d %.1fh%d\" stroke=\"" EP__INK
                        "\" stroke-opacity=\"0.3\"/>"
                        "<text text-anchor=\"middle\" x=\"%.1f\" y=\"%d\">%g</text>"
                        "<text text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%g</text>\n",
@@ -266,11 +237,11 @@ static void append_band(const plot *p, ep_text *out)
     ep_text_printf(out,
                    "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\">"
                    "<path d=\"M0 %.1fL%d %.1fV%.1fL0 %.1fz\" fill-opacity=\"0.2\"/>"
-                   "<path d=\"M0 %dL%d 0\" stroke=\"" INK "\"/></svg>\n",
+                   "<path d=\"M0 %dL%d 0\" stroke=\"" EP__INK "\"/></svg>\n",
                    LEFT, TOP, PLOT, PLOT, PLOT - up, PLOT, -up, down, PLOT + down, PLOT, PLOT);
     ep_text_printf(out,
                    "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" "
-                   "stroke=\"" INK "\"/>\n",
+                   "stroke=\"" EP__INK "\"/>\n",
                    LEFT, TOP, PLOT, PLOT);
 }
 
@@ -279,13 +250,11 @@ static const char *paint_of(const plot *p, uint32_t colour)
 {
     static const char *const precisions[N_COLOURS] = {"int8", "fp16",        "tf32",
                                                       "fp32", "int8-sparse", "fp16+int8"};
-    static const char *const colours[N_COLOURS + 1] = {"#3b7dd8", "#c96a12", "#2a8f55", "#b355cf",
-                                                       "#d6456b", "#0f8a96", INK};
-    if (p->by_machine || colour == N_COLOURS) return colours[colour];
+    if (p->by_machine || colour == N_COLOURS) return ep__colour(colour);
     const char *precision = p->validation->rows[p->row_of_colour[colour]].precision;
     uint32_t c = 0;
     while (c < N_COLOURS && strcmp(precisions[c], precision) != 0) c++;
-    return colours[c];
+    return ep__colour(c);
 }
 
 static void append_circle(const plot *p, double x, double y, uint32_t colour, ep_text *out)
@@ -307,7 +276,7 @@ static void append_dot(const plot *p, uint32_t r, ep_text *out)
     ep_text_printf(&title, "%s: predicted %s %s, measured %s %s, %s %%", row->id,
                    ep__round3(prediction->value).text, of, ep__round3(row->value).text, of,
                    ep__signed1(prediction->error_pct).text);
-    append_xml(out, &title);
+    ep__append_xml(out, &title);
     ep_text_printf(out, "</title></circle>\n");
 }
 
@@ -334,7 +303,7 @@ static void append_legend(const plot *p, ep_text *out)
         } else {
             ep_text_printf(&name, "%s", row->precision);
         }
-        append_xml(out, &name);
+        ep__append_xml(out, &name);
         ep_text_printf(out, "</text>\n");
     }
 }

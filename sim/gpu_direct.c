@@ -1,6 +1,7 @@
 /* Convolutions whose groups are too narrow for a tile of the tensor cores: a thread computes
- * outputs one tap after the other on the CUDA cores. Small maps wait for the loads of each tap;
- * large ones are bound by the instructions of an output and of its taps. */
+ * outputs one tap after the other on the CUDA cores. Measured times (h200-depthwise) grow with the
+ * taps of the window once a kernel, however many blocks it has, and with the instructions of an
+ * output and of its taps in every block. */
 #include <math.h>
 #include <string.h>
 

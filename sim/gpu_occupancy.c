@@ -4,8 +4,9 @@
 
 double ep__resident_blocks(const ep_gpu *gpu, double threads, double registers, double shared_bytes)
 {
-    double blocks = fmin((double)gpu->blocks_per_sm, (double)gpu->threads_per_sm / threads);
-    blocks = fmin(blocks, (double)gpu->registers_per_sm / (threads * registers));
-    if (shared_bytes > 0) blocks = fmin(blocks, (double)gpu->shared_bytes_per_sm / shared_bytes);
-    return fmax(1, floor(blocks));
+    double blocks = ep__least((double)gpu->blocks_per_sm, (double)gpu->threads_per_sm / threads);
+    blocks = ep__least(blocks, (double)gpu->registers_per_sm / (threads * registers));
+    if (shared_bytes > 0)
+        blocks = ep__least(blocks, (double)gpu->shared_bytes_per_sm / shared_bytes);
+    return ep__most(1, floor(blocks));
 }

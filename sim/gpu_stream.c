@@ -12,8 +12,8 @@
 #define BYTES_PER_BLOCK 16384.0
 
 /* Issue slots of an FP32 lane, and of the special-function unit, an output element: rough counts of
- * instructions. What sigmoid (an exponential, a reciprocal, corrections) and erff take is seen in the
- * rows of h200-memory that memory does not bound; conversions are in all. */
+ * instructions. What sigmoid (an exponential, a reciprocal, corrections) and erff take is seen in
+ * the rows of h200-memory that memory does not bound; conversions are in all. */
 typedef struct effort {
     double slots, special;
 } effort;

@@ -75,8 +75,8 @@ bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t 
     return false;
 }
 
-/* TF32 is a way of computing in FP32: its builder tries both. In FP16 and INT8 a single row is a tile
- * like any other (cuBLASLt, which adds the bias, has no GEMV for them; h200-gemm shows it). */
+/* TF32 is a way of computing in FP32: its builder tries both. In FP16 and INT8 a single row is a
+ * tile like any other (in h200-gemm they take as long as eight rows). */
 static bool suits(const tile *t, const ep_product *p, ep_precision precision, int split)
 {
     const bool fp32 = precision == EP_FP32 || precision == EP_TF32;
@@ -111,7 +111,7 @@ static double resident(const ep_gpu *gpu, const tile *t, double slice_bytes, dou
     const double threads = sums >= 128 * 128 ? 256 : 128;
     const double stages = t->engine == TENSOR ? (double)gpu->kernels.pipeline_stages : 2;
     return ep__resident_blocks(gpu, threads, sums / threads + OTHER_REGISTERS,
-                               fmin(stages, fmax(2, steps)) * slice_bytes);
+                               ep__least(stages, ep__most(2, steps)) * slice_bytes);
 }
 
 static void add_steps(const ep_gpu *gpu, const ep_product *p, ep_precision precision, const tile *t,

@@ -11,12 +11,12 @@ static double busiest_sm(const ep_gpu *gpu, const ep_phases *p, double sms)
 {
     const double load = p->l2_bytes / p->tiles / gpu->l2_bytes_per_sm_clock;
     const double store = p->store_bytes / p->tiles / gpu->l2_bytes_per_sm_clock;
-    const double busy =
-        fmax(fmax(p->tensor_tile_cycles, p->cuda_tile_cycles), fmax(p->shared_tile_cycles, load));
+    const double busy = ep__most(ep__most(p->tensor_tile_cycles, p->cuda_tile_cycles),
+                                 ep__most(p->shared_tile_cycles, load));
     const double blocks = ceil(p->tiles / sms);
-    const double rounds = ceil(blocks / fmax(1, p->resident));
-    return fmax(p->start_cycles + blocks * (busy + store),
-                rounds * (p->start_cycles + fmax(busy, p->wait_cycles) + store));
+    const double rounds = ceil(blocks / ep__most(1, p->resident));
+    return ep__most(p->start_cycles + blocks * (busy + store),
+                    rounds * (p->start_cycles + ep__most(busy, p->wait_cycles) + store));
 }
 
 double ep_launch_ns(const ep_point *point)
@@ -30,14 +30,14 @@ ep__breakdown ep__evaluate_gpu(const ep_phases *p, const ep_point *point)
     const ep_gpu *gpu = &point->machine->gpu;
     const double sms = (double)point->gpu_sms;
     const double ns_per_cycle = 1e3 / point->gpu_mhz;
-    const double active = fmin(p->tiles, sms);
+    const double active = ep__least(p->tiles, sms);
     const double l2 = (p->l2_bytes + p->store_bytes) / gpu->l2_bytes_per_clock;
     const double sm_dram = p->dram_bytes / (gpu->dram_bytes_per_sm_clock * active);
-    const double dram = fmax(p->dram_bytes / point->dram_gbps, sm_dram * ns_per_cycle);
+    const double dram = ep__most(p->dram_bytes / point->dram_gbps, sm_dram * ns_per_cycle);
     const double fill = p->start_cycles * ns_per_cycle;
     ep__breakdown b = {.compute_ns = busiest_sm(gpu, p, sms) * ns_per_cycle,
-                       .memory_ns = fill + fmax(l2 * ns_per_cycle, dram),
+                       .memory_ns = fill + ep__most(l2 * ns_per_cycle, dram),
                        .floor_ns = ep_launch_ns(point) + p->setup_ns};
-    b.total_ns = b.floor_ns + fmax(b.compute_ns, b.memory_ns) + p->serial_cycles * ns_per_cycle;
+    b.total_ns = b.floor_ns + ep__most(b.compute_ns, b.memory_ns) + p->serial_cycles * ns_per_cycle;
     return b;
 }

@@ -7,7 +7,8 @@
  * keeps the fastest, so the time of a kernel is the minimum over its tactics at that point.
  *
  * ep_sim_costs does the counting once for a plan; ep_sim_run evaluates it at a point, in
- * microseconds of our own time.
+ * microseconds of our own time. ep_sim_timeline runs plans at the same time: units take their
+ * kernels in turn, and memory is shared among those that work.
  */
 #ifndef EP_SIM_H
 #define EP_SIM_H
@@ -248,7 +249,171 @@ typedef struct ep_run_options {
 ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
                      const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err);
 
-/* ---- memory -------------------------------------------------------------------------------- */
+/* ---- everything at once -------------------------------------------------------------------- */
+
+/* What works on one step at a time. Copies between host and device run on an engine of their own;
+ * submitting a loadable keeps its frame waiting and nobody else (EP_UNIT_HOST is never full). */
+typedef enum ep_unit {
+    EP_UNIT_GPU,
+    EP_UNIT_DLA0,
+    EP_UNIT_DLA1,
+    EP_UNIT_COPY,
+    EP_UNIT_HOST,
+    EP_UNIT_COUNT
+} ep_unit;
+const char *ep_unit_name(ep_unit unit); /* "gpu", "dla0", "dla1", "copy", "host" */
+
+/* What units add to the idle power of their rails. */
+typedef struct ep_watts {
+    double gpu, dla, dram;
+} ep_watts;
+
+/* A kernel, a copy or a submission: it occupies one unit, and its time depends on how much of the
+ * memory bandwidth it gets. */
+typedef struct ep_step {
+    ep_unit unit;
+    uint32_t kernel;         /* of the plan; EP_NO_INDEX: a submission or a copy */
+    const ep_cost *cost;     /* of the kernel; NULL: none */
+    const ep_phases *phases; /* of the tactic chosen at zero load: an engine is built before it has
+                                company */
+    bool keeps_unit;         /* the next step is of the same loadable: nobody comes between */
+    double fixed_ns;         /* without a kernel: the part that needs no memory */
+    double dram_bytes;
+    double ns;      /* at zero load */
+    ep_watts watts; /* meanwhile, at zero load */
+} ep_step;
+
+/* A network as a chain of steps at an operating point: a builder's engine runs its kernels one
+ * after the other, whichever device they are on. */
+typedef struct ep_task {
+    const char *name;    /* of the network */
+    const ep_plan *plan; /* of the kernels; must outlive this */
+    const ep_point *point;
+    int64_t batch;
+    uint32_t n_steps; /* at least 1 */
+    const ep_step *steps;
+    double ns; /* of all steps at zero load, > 0 */
+    double unit_ns[EP_UNIT_COUNT];
+} ep_task;
+
+typedef struct ep_task_options {
+    const char *name;
+    int64_t batch;
+    int64_t dla_core;    /* 0 or 1: the core that the subgraphs run on */
+    bool copies;         /* input from the host, output to it; else memory is shared, and free */
+    bool dla_only;       /* what runs on the GPU is left out */
+    bool no_reformats;   /* reformats are left out */
+    bool no_submissions; /* submissions are left out */
+} ep_task_options;
+
+/* Steps live in `arena`; `point` and `costs` must outlive them. EP_INFEASIBLE: the mode does not
+ * power that core; EP_UNSUPPORTED: there is nothing to run. */
+ep_status ep_task_make(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
+                       const ep_task_options *options, ep_arena *arena, ep_task *out,
+                       ep_error *err);
+
+/* Who asks for images, and when. A query is `images` of them, asked for at once and answered when
+ * the last is done. */
+typedef struct ep_source {
+    const char *name;
+    enum {
+        EP_ALWAYS,   /* there is always another image: a query is what an engine takes at once */
+        EP_CLOSED,   /* a query when the last one has been answered */
+        EP_PERIODIC, /* a query every `period_ns`, the first at `offset_ns` */
+        EP_AT        /* queries at `at_ns`, ascending */
+    } arrival;
+    int64_t images; /* a query, >= 1; not of EP_ALWAYS */
+    double period_ns, offset_ns;
+    uint32_t n_at;
+    const double *at_ns;
+    double deadline_ns; /* a query is late when it takes longer; 0: never */
+} ep_source;
+
+/* An engine that serves a source. It takes at most task->batch images at once, and takes as long
+ * for fewer. */
+typedef struct ep_engine_use {
+    uint32_t source;
+    const ep_task *task;
+    uint32_t in_flight; /* batches that it has begun and not ended, at most; >= 1 */
+} ep_engine_use;
+
+/* A step that has ended. */
+typedef struct ep_span {
+    uint32_t use;   /* index into the uses */
+    uint64_t frame; /* number of the batch among those of its use */
+    uint32_t step;
+    ep_unit unit;
+    double start_ns, end_ns;
+} ep_span;
+
+/* What holds from `now_ns` until the next one. */
+typedef struct ep_level {
+    double now_ns;
+    double capacity_gbps;             /* of DRAM, with these units at it */
+    double used_gbps[EP_UNIT_COUNT];  /* 0: idle */
+    double alone_gbps[EP_UNIT_COUNT]; /* what it would use without the others */
+    double cpu_gbps;
+    ep_watts watts;
+} ep_level;
+
+/* Watches a timeline; either function may be NULL. */
+typedef struct ep_observer {
+    void *context;
+    void (*span)(void *context, const ep_span *span);
+    void (*level)(void *context, const ep_level *level);
+} ep_observer;
+
+typedef struct ep_timeline_options {
+    const ep_point *point; /* that of the tasks */
+    uint32_t n_sources;
+    const ep_source *sources;
+    uint32_t n_uses;
+    const ep_engine_use *uses;
+    double cpu_gbps; /* what the CPU reads and writes all the time, if it gets it */
+    double warm_ns;  /* figures are of what happens from here */
+    double end_ns;   /* to here; INFINITY: until all is done, for sources that end (EP_AT) */
+    const ep_observer *observer; /* NULL: none */
+} ep_timeline_options;
+
+/* Of queries that arrived in the window. */
+typedef struct ep_source_result {
+    uint32_t n_asked;
+    uint32_t n_answered;
+    const double *latency_ns; /* of those answered, ascending */
+    uint32_t n_late;          /* after the deadline, or not at all where it lies in the window */
+} ep_source_result;
+
+/* Of batches that ended in the window. */
+typedef struct ep_use_result {
+    uint32_t n_batches;
+    double images_per_s; /* of EP_ALWAYS and EP_CLOSED between the first end and the last; else, and
+                            with fewer than two, of the window */
+    double latency_ns;   /* mean, of a batch from its first step */
+} ep_use_result;
+
+typedef struct ep_timeline {
+    double start_ns, end_ns; /* the window */
+    double busy_ns[EP_UNIT_COUNT];
+    double dram_bytes;      /* the CPU's among them */
+    double dram_limited_ns; /* how long units got less bandwidth than they asked for */
+    ep_watts watts;         /* on average */
+    uint64_t n_events;
+    const ep_source_result *sources;
+    const ep_use_result *uses;
+} ep_timeline;
+
+/* Runs the uses at the same time, from 0. Units take steps in the order in which they became
+ * ready, batches of one use in their own order, a DLA core a loadable at a time; memory is shared
+ * anew whenever a step begins or ends. Nothing depends on the order of sources and uses. Arrays in
+ * `out` live in `arena`; after them nothing is allocated. `end_ns` must be finite unless all
+ * sources are EP_AT. */
+ep_status ep_sim_timeline(const ep_timeline_options *options, ep_arena *arena, ep_timeline *out,
+                          ep_error *err);
+
+/* The value that a share of `n` ascending ones does not pass (nearest rank); NAN when n is 0. */
+double ep_percentile(const double *ascending, uint32_t n, double percent);
+
+/* ---- footprint ------------------------------------------------------------------------------ */
 
 typedef struct ep_footprint {
     uint64_t weights_bytes;     /* in the precision of the layers that use them */

@@ -56,4 +56,30 @@ typedef struct ep__energy {
 ep__energy ep__energy_of(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
                          double ns);
 
+/* ---- memory.c ------------------------------------------------------------------------------ */
+
+/* A unit that reads and writes DRAM while it works on a step, or, without a step, the CPU. */
+typedef struct ep__client {
+    const ep_step *step;
+    double reach_gbps; /* the most it can pull at a moment */
+    double alone_gbps; /* what it uses on average without the others */
+    double ns;         /* out: time of the whole step at the share it gets */
+    double used_gbps;  /* out: what it uses on average */
+} ep__client;
+
+/* What the unit of a step can pull at a moment. */
+double ep__reach_gbps(const ep_step *step, const ep_point *point);
+
+/* Time of a step whose unit gets at most `gbps` at a moment. */
+double ep__step_ns(const ep_step *step, const ep_point *point, double gbps);
+
+/* Shares DRAM among `n` clients. Returns what it can carry with all of them at it; they use no
+ * more. */
+double ep__share_dram(const ep_point *point, ep__client *clients, uint32_t n);
+
+/* ---- task.c -------------------------------------------------------------------------------- */
+
+/* Power while a step takes `ns`. */
+ep_watts ep__step_watts(const ep_step *step, const ep_point *point, double ns);
+
 #endif

@@ -1,7 +1,7 @@
 /* One row: from what was run to the figure that was read.
  *
- * Every engine that takes part is planned and run by itself (`pace`), then the paces are put
- * together: rates add as long as memory carries them all, rails add to what idles.
+ * Every engine that takes part is planned and run by itself (`pace`); several are then run at the
+ * same time. Rails add to what idles.
  */
 #include <assert.h>
 #include <math.h>
@@ -15,6 +15,8 @@ typedef struct job {
     const ep_machine *machine;
     ep_point point;
     ep_arena *arena; /* of this row */
+    uint32_t n_kept;
+    ep_planned *kept[2]; /* what tasks refer to; no row has more engines or networks */
 } job;
 
 /* How one engine works on its batches. */
@@ -23,7 +25,8 @@ typedef struct pace {
     double latency_ns; /* what the row counts of one batch */
     double period_ns;  /* between batches on a core at the steady rate: the next submission overlaps
                           the current inference */
-    double dram_ns;    /* a batch would take with all of the memory bandwidth for itself */
+    bool has_tasks;    /* it is a network */
+    ep_task tasks[2];  /* of the batch, on each of the cores */
     double gpu_nj, dla_nj, dram_nj; /* a batch, above idle */
 } pace;
 
@@ -103,27 +106,46 @@ static ep_status pace_of_plan(const job *j, const ep_planned *planned, bool cut,
     ep_run run;
     EP_TRY(ep_sim_run(plan, planned->costs, &j->point, &options, j->arena, &run, err));
     const double run_period_ns = (double)out->batch * 1e9 / run.throughput_ips;
-    const ep_unit_busy *dram = &run.units[run.n_units - 1];
-    assert(strcmp(dram->name, "dram") == 0);
     out->period_ns = counted_ns(j, plan, &run, cut);
     if (j->row->covers & EP_COVERS_COPIES) out->period_ns += copies_ns(j, plan->layers);
     out->latency_ns = out->period_ns;
     if (j->row->covers & EP_COVERS_COMPUTE) out->latency_ns += run.submit_ns;
-    out->dram_ns = dram->busy_ns;
     out->gpu_nj = cut ? 0 : run.gpu_w * run_period_ns;
     out->dla_nj = run.dla_w * run_period_ns;
     out->dram_nj = run.dram_w * run_period_ns;
     return EP_OK;
 }
 
-static ep_status pace_of_layers(const job *j, const ep_layers *layers, bool on_dla, pace *out,
+/* At the steady rate submissions overlap: they are steps of the task, but nobody waits for them. */
+static ep_status make_tasks(job *j, ep_planned *planned, const char *name, bool cut, pace *out,
+                            ep_error *err)
+{
+    ep_task_options options = {.name = name,
+                               .batch = out->batch,
+                               .copies = j->row->covers & EP_COVERS_COPIES,
+                               .dla_only = cut,
+                               .no_reformats = !(j->row->covers & EP_COVERS_COMPUTE),
+                               .no_submissions = !(j->row->covers & EP_COVERS_COMPUTE)};
+    for (int64_t core = 0; core < out->cores; core++) {
+        options.dla_core = core;
+        EP_TRY(ep_task_make(&planned->plan, planned->costs, &j->point, &options, j->arena,
+                            &out->tasks[core], err));
+    }
+    out->has_tasks = true;
+    assert(j->n_kept < sizeof j->kept / sizeof *j->kept);
+    j->kept[j->n_kept++] = planned;
+    return EP_OK;
+}
+
+static ep_status pace_of_layers(job *j, const ep_layers *layers, bool on_dla, pace *out,
                                 ep_error *err)
 {
     const bool cut = on_dla && j->row->io != EP_IO_LINEAR;
     ep_planned *planned;
     EP_TRY(make_plan(j, layers, on_dla, &planned, err));
-    const ep_status status = pace_of_plan(j, planned, cut, out, err);
-    ep_planned_free(planned);
+    ep_status status = pace_of_plan(j, planned, cut, out, err);
+    if (status == EP_OK) status = make_tasks(j, planned, layers->network->name, cut, out, err);
+    if (status != EP_OK) ep_planned_free(planned);
     return status;
 }
 
@@ -160,8 +182,8 @@ static double empty_ns(const job *j)
     return ep_launch_ns(&j->point) + cycles * 1e3 / j->point.gpu_mhz;
 }
 
-static ep_status pace_of_workload(const job *j, const ep_layer_workload *workload, bool on_dla,
-                                  pace *out, ep_error *err)
+static ep_status pace_of_workload(job *j, const ep_layer_workload *workload, bool on_dla, pace *out,
+                                  ep_error *err)
 {
     if (workload->kind == EP_WORKLOAD_EMPTY) {
         out->latency_ns = out->period_ns = empty_ns(j);
@@ -179,7 +201,7 @@ static ep_status pace_of_workload(const job *j, const ep_layer_workload *workloa
     return status;
 }
 
-static ep_status pace_of_layer(const job *j, bool on_dla, pace *out, ep_error *err)
+static ep_status pace_of_layer(job *j, bool on_dla, pace *out, ep_error *err)
 {
     ep_layer_workload workload;
     EP_TRY(ep_layer_workload_make(j->row->workload, out->batch, &workload, err));
@@ -191,7 +213,7 @@ static ep_status pace_of_layer(const job *j, bool on_dla, pace *out, ep_error *e
 /* ---- engines together ---------------------------------------------------------------------- */
 
 /* `model`: of the row, or one of its two. */
-static ep_status pace_of(const job *j, const char *model, bool on_dla, int64_t cores, pace *out,
+static ep_status pace_of(job *j, const char *model, bool on_dla, int64_t cores, pace *out,
                          ep_error *err)
 {
     EP_FAIL_IF(on_dla && cores > j->point.dla_cores, err, EP_INFEASIBLE,
@@ -207,7 +229,7 @@ static ep_status pace_of(const job *j, const char *model, bool on_dla, int64_t c
 #define MAX_PACES 2u
 
 /* The engines of a row. */
-static ep_status paces_of(const job *j, pace paces[MAX_PACES], uint32_t *n, ep_error *err)
+static ep_status paces_of(job *j, pace paces[MAX_PACES], uint32_t *n, ep_error *err)
 {
     const char *model = j->row->workload;
     *n = 0;
@@ -225,26 +247,44 @@ static ep_status paces_of(const job *j, pace paces[MAX_PACES], uint32_t *n, ep_e
     return EP_OK; /* nothing runs */
 }
 
-/* Batches a nanosecond on all cores of an engine, in proportion to the others as far as memory
- * carries them. */
-static double rate_of(const pace *paces, uint32_t n, uint32_t index)
+/* What the engines of a row do together. */
+typedef struct outcome {
+    double ips;
+    ep_watts watts; /* above idle */
+} outcome;
+
+/* One engine: its own pace. `paces` may be none. */
+static outcome outcome_alone(const pace *paces, uint32_t n)
 {
-    double dram = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        dram += (double)paces[i].cores * paces[i].dram_ns / paces[i].period_ns;
-    }
-    return (double)paces[index].cores / paces[index].period_ns / fmax(1, dram);
+    if (n == 0) return (outcome){0};
+    const double rate = (double)paces->cores / paces->period_ns; /* nJ x batches / ns = W */
+    return (outcome){.ips = rate * (double)paces->batch * 1e9,
+                     .watts = {.gpu = paces->gpu_nj * rate,
+                               .dla = paces->dla_nj * rate,
+                               .dram = paces->dram_nj * rate}};
 }
 
-static double throughput_ips(const pace *paces, uint32_t n)
+static ep_status outcome_of(const job *j, const pace *paces, uint32_t n, outcome *out,
+                            ep_error *err)
 {
-    double ips = 0;
-    for (uint32_t i = 0; i < n; i++) ips += rate_of(paces, n, i) * (double)paces[i].batch * 1e9;
-    return ips;
+    const ep_task *tasks[2 * MAX_PACES];
+    uint32_t n_tasks = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        for (int64_t c = 0; paces[i].has_tasks && c < paces[i].cores; c++) {
+            tasks[n_tasks++] = &paces[i].tasks[c];
+        }
+    }
+    *out = outcome_alone(paces, n);
+    if (n_tasks < 2) return EP_OK;
+    ep_timeline timeline;
+    EP_TRY(ep__steady(tasks, n_tasks, j->arena, &timeline, err));
+    *out = (outcome){.watts = timeline.watts};
+    for (uint32_t i = 0; i < n_tasks; i++) out->ips += timeline.uses[i].images_per_s;
+    return EP_OK;
 }
 
 /* W of one rail, or of all (`rail` EP_NO_INDEX). */
-static double power_w(const job *j, const pace *paces, uint32_t n, uint32_t rail)
+static double power_w(const job *j, const ep_watts *watts, uint32_t rail)
 {
     const ep_machine *machine = j->machine;
     const ep_energy *energy = &machine->energy;
@@ -252,16 +292,13 @@ static double power_w(const job *j, const pace *paces, uint32_t n, uint32_t rail
     for (uint32_t r = 0; r < machine->n_rails; r++) {
         if (rail == EP_NO_INDEX || rail == r) w += machine->rails[r].idle_w;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        const double rate = rate_of(paces, n, i); /* nJ x batches / ns = W */
-        if (rail == EP_NO_INDEX || rail == energy->gpu_rail) w += paces[i].gpu_nj * rate;
-        if (rail == EP_NO_INDEX || rail == energy->dla_rail) w += paces[i].dla_nj * rate;
-        if (rail == EP_NO_INDEX || rail == energy->dram_rail) w += paces[i].dram_nj * rate;
-    }
+    if (rail == EP_NO_INDEX || rail == energy->gpu_rail) w += watts->gpu;
+    if (rail == EP_NO_INDEX || rail == energy->dla_rail) w += watts->dla;
+    if (rail == EP_NO_INDEX || rail == energy->dram_rail) w += watts->dram;
     return w;
 }
 
-static ep_status rail_w(const job *j, const pace *paces, uint32_t n, double *out, ep_error *err)
+static ep_status rail_w(const job *j, const ep_watts *watts, double *out, ep_error *err)
 {
     const ep_machine *machine = j->machine;
     uint32_t rail = 0;
@@ -272,13 +309,13 @@ static ep_status rail_w(const job *j, const pace *paces, uint32_t n, double *out
                    j->row->rail);
         rail = EP_NO_INDEX;
     }
-    *out = power_w(j, paces, n, rail);
+    *out = power_w(j, watts, rail);
     return EP_OK;
 }
 
 /* Images a joule of one DLA core, over those of the GPU; of each engine what it adds to its own
  * rail. */
-static ep_status perf_per_watt_vs_gpu(const job *j, double *out, ep_error *err)
+static ep_status perf_per_watt_vs_gpu(job *j, double *out, ep_error *err)
 {
     pace gpu, dla;
     EP_TRY(pace_of(j, j->row->workload, false, 1, &gpu, err));
@@ -288,28 +325,37 @@ static ep_status perf_per_watt_vs_gpu(const job *j, double *out, ep_error *err)
     return EP_OK;
 }
 
-/* Two networks on one engine take turns. */
-static ep_status makespan_ms(const job *j, const char *both, double *out, ep_error *err)
+/* Two networks: on one engine they take turns; of two engines each has its own, in their order. */
+static ep_status makespan_ms(job *j, const char *both, double *out, ep_error *err)
 {
-    EP_FAIL_IF(j->row->engine != EP_ENGINE_GPU && j->row->engine != EP_ENGINE_DLA, err,
-               EP_UNSUPPORTED, "two networks on %s: which one runs where is not said",
-               ep_engine_name(j->row->engine));
-    double ns = 0;
-    for (const char *at = j->row->workload; at; at = both ? both + 3 : NULL, both = NULL) {
+    const ep_engine engine = j->row->engine;
+    const bool apart = engine == EP_ENGINE_GPU_DLA || engine == EP_ENGINE_2DLA;
+    EP_FAIL_IF(engine == EP_ENGINE_GPU_2DLA || engine == EP_ENGINE_IDLE || (apart && !both), err,
+               EP_UNSUPPORTED, "the makespan on %s: what runs where is not said",
+               ep_engine_name(engine));
+    const ep_task *tasks[MAX_PACES];
+    pace paces[MAX_PACES];
+    uint32_t n = 0;
+    for (const char *at = j->row->workload; at; at = both ? both + 3 : NULL, both = NULL, n++) {
         const size_t length = both ? (size_t)(both - at) : strlen(at);
         const char *model = ep_arena_string(j->arena, at, length);
         if (!model) return ep_fail_memory(err);
-        pace p;
-        EP_TRY(pace_of(j, model, j->row->engine == EP_ENGINE_DLA, 1, &p, err));
-        ns += p.latency_ns;
+        const bool on_dla = engine == EP_ENGINE_DLA || engine == EP_ENGINE_2DLA ||
+                            (engine == EP_ENGINE_GPU_DLA && n == 1);
+        const int64_t core = engine == EP_ENGINE_2DLA ? n : 0;
+        EP_TRY(pace_of(j, model, on_dla, core + 1, &paces[n], err));
+        EP_FAIL_IF(!paces[n].has_tasks, err, EP_UNSUPPORTED, "the makespan of '%s'", model);
+        tasks[n] = &paces[n].tasks[core];
     }
+    double ns;
+    EP_TRY(ep__makespan(tasks, n, j->arena, &ns, err));
     *out = ns / 1e6;
     return EP_OK;
 }
 
 /* ---- the figure ---------------------------------------------------------------------------- */
 
-static ep_status figure(const job *j, double *out, ep_error *err)
+static ep_status figure(job *j, double *out, ep_error *err)
 {
     const ep_measurement *row = j->row;
     const char *both = strstr(row->workload, " & ");
@@ -324,15 +370,17 @@ static ep_status figure(const job *j, double *out, ep_error *err)
     pace paces[MAX_PACES];
     uint32_t n;
     EP_TRY(paces_of(j, paces, &n, err));
+    outcome together;
+    EP_TRY(outcome_of(j, paces, n, &together, err));
     switch (row->metric) {
     case EP_METRIC_LATENCY_MS:
         EP_FAIL_IF(n != 1, err, EP_UNSUPPORTED, "latency on %s: of which engine is not said",
                    ep_engine_name(row->engine));
         *out = paces[0].latency_ns / 1e6;
         break;
-    case EP_METRIC_THROUGHPUT_IPS: *out = throughput_ips(paces, n); break;
-    case EP_METRIC_POWER_W: *out = power_w(j, paces, n, EP_NO_INDEX); break;
-    default: return rail_w(j, paces, n, out, err);
+    case EP_METRIC_THROUGHPUT_IPS: *out = together.ips; break;
+    case EP_METRIC_POWER_W: *out = power_w(j, &together.watts, EP_NO_INDEX); break;
+    default: return rail_w(j, &together.watts, out, err);
     }
     EP_FAIL_IF(!(*out > 0), err, EP_UNSUPPORTED, "nothing runs");
     return EP_OK;
@@ -356,6 +404,7 @@ ep_status ep__predict(ep__cache *cache, const ep_measurement *row, ep_arena *are
     ep_error why = {0};
     *out = (ep_prediction){0};
     const ep_status status = predict(&j, &out->value, &why);
+    for (uint32_t i = 0; i < j.n_kept; i++) ep_planned_free(j.kept[i]);
     ep_arena_free(own);
     if (status == EP_OK) return EP_OK;
     if (status == EP_NO_MEMORY) return ep_fail_memory(err);

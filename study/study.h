@@ -1,10 +1,13 @@
-/* study: what if? So far three questions: how far are the predictions from measurements, is a
- * network good enough, or no worse than it was, and what does it compute, the same as another?
+/* study: what if? So far four questions: how far are the predictions from measurements, what do
+ * networks do to each other, is one good enough, or no worse than it was, and what does it compute,
+ * the same as another?
  *
  * A measurements file is CSV, one measured figure a row (docs/accuracy.md describes the columns).
  * Each row names a machine, a mode, a workload (a model, one layer, two models at once, or idle),
  * how it was run and what was measured. A validation predicts every row; what cannot be predicted
  * stays in it with the reason. Rows that belong to one statement about accuracy share a group.
+ *
+ * A workload is several engines or networks at the same time, and who asks them for images.
  *
  * A gate is a condition that makes `plan check` fail: a bound on one figure, or a baseline, what an
  * earlier check printed.
@@ -184,6 +187,74 @@ ep_status ep_validate_profile(const char *profile, const ep_layers *layers, cons
 /* Fills the groups of a validation whose rows and predictions are there. */
 ep_status ep_validation_summarise(ep_validation *validation, ep_error *err);
 void ep_validation_free(ep_validation *validation); /* accepts NULL */
+
+/* ---- everything at once -------------------------------------------------------------------- */
+
+/* How images come to the engines of one network; the first four as MLPerf Inference defines them.
+ */
+#define EP_SCENARIO_MAP(X)                                                                         \
+    X(OFFLINE, "Offline")            /* all are there: the steady rate */                          \
+    X(SINGLE_STREAM, "SingleStream") /* one, the next when it is done: p90 of the latency */       \
+    X(MULTI_STREAM, "MultiStream")   /* eight, the next when all are done: p99 */                  \
+    X(SERVER, "Server")              /* at random (Poisson): the highest rate within a bound */
+
+typedef enum ep_scenario {
+#define X(id, name) EP_SCENARIO_##id,
+    EP_SCENARIO_MAP(X)
+#undef X
+        EP_SCENARIO_ONCE, /* one batch on each engine */
+    EP_SCENARIO_NETWORKS  /* every lane has images of its own */
+} ep_scenario;
+enum { EP_SCENARIO_COUNT = EP_SCENARIO_ONCE };   /* of those that a user names */
+const char *ep_scenario_name(uint32_t scenario); /* NULL past the last */
+
+/* A network on an engine. */
+typedef struct ep_lane {
+    const char *name; /* of the network */
+    const ep_planned *planned;
+    ep_precision_choice precision; /* of the plan */
+    int64_t batch;
+    ep_device device; /* EP_GPU, or the DLA core that its subgraphs run on */
+    uint32_t in_flight;
+    /* EP_SCENARIO_NETWORKS: */
+    double fps;         /* batches asked for a second; 0: the next when one is done */
+    double deadline_ns; /* of a batch; 0: none */
+    double offset_ns;   /* of the first */
+} ep_lane;
+
+typedef struct ep_workload {
+    ep_scenario scenario;
+    uint32_t n_lanes;
+    const ep_lane *lanes;
+    bool copies;     /* input from the host, output to it */
+    double cpu_gbps; /* what the CPU moves all the time */
+    /* Server: */
+    double bound_ns; /* of the 99th percentile; 0: none, and `rate` is given */
+    double rate;     /* images a second; 0: the highest within the bound */
+} ep_workload;
+
+typedef struct ep_workload_run {
+    const ep_task *tasks; /* per lane */
+    ep_timeline timeline; /* a use a lane; a source a lane, or one for all */
+    double images_per_s;  /* of all lanes */
+    double rate;          /* Server: asked for; 0: even the slowest passes the bound */
+    double power_w;       /* module: rails summed, idle included */
+    const double *rail_w; /* per rail of the machine */
+    bool over_budget;
+    double unit_pct[EP_UNIT_COUNT]; /* busy, of the window */
+    double dram_pct;                /* of the bandwidth that streams reach */
+    double dram_limited_pct;        /* of the window: somebody gets less than it asks for */
+    const char *bottleneck; /* units that are never idle, and "dram" if it holds them up half of the
+                               time: "gpu+dla0, dram"; "-": none */
+    double hyper_ns;        /* after which periods repeat; 0: there are none */
+    bool hyper_is_cut;      /* it is longer than what was simulated */
+} ep_workload_run;
+
+/* Runs a workload at a point. `observer` (may be NULL) watches it, from its begin. Arrays in `out`
+ * live in `arena`. EP_INFEASIBLE: the mode does not power a DLA core of it. */
+ep_status ep_workload_simulate(const ep_workload *workload, const ep_point *point,
+                               const ep_observer *observer, ep_arena *arena, ep_workload_run *out,
+                               ep_error *err);
 
 /* ---- gates --------------------------------------------------------------------------------- */
 

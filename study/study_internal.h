@@ -42,6 +42,15 @@ ep_status ep__cache_layers(ep__cache *cache, const char *model, int64_t batch,
 ep_status ep__predict(ep__cache *cache, const ep_measurement *row, ep_arena *arena,
                       ep_prediction *out, ep_error *err);
 
+/* ---- together.c ---------------------------------------------------------------------------- */
+
+/* The steady state of tasks that always have another batch, one use each, in their order. */
+ep_status ep__steady(const ep_task *const *tasks, uint32_t n, ep_arena *arena, ep_timeline *out,
+                     ep_error *err);
+/* From the begin of one batch of each to the end of the last. */
+ep_status ep__makespan(const ep_task *const *tasks, uint32_t n, ep_arena *arena, double *ns,
+                       ep_error *err);
+
 /* ---- trtexec_profile.c --------------------------------------------------------------------- */
 
 /* What trtexec measured of one layer of its engine. */

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Fits keys of a hardware model to measured rows; the source: of each fitted key names its command.
 
-usage: fit.py PLAN FILE.csv MODELS GROUP[,GROUP] KEY=START[:MAX] ...
+usage: fit.py PLAN FILE.csv[,FILE.csv] MODELS GROUP[,GROUP] KEY=START[:MAX] ...
 
-PLAN is the program, FILE.csv the measurements, MODELS the folder of their models. Half of the rows
+PLAN is the program, FILE.csv measurements, MODELS the folder of their models. Half of the rows
 of each group fit, those whose CRC-32 of the id is even; the other half is only reported. Every key
 in turn is scaled up and down as long as that lowers the loss: over the groups, median and mean of
 |ln(predicted / measured)|, single rows cut at 1.
 """
+import csv
 import json
 import math
 import statistics
@@ -19,26 +20,28 @@ FACTORS = (0.6, 0.75, 0.87, 0.94, 0.98, 1.02, 1.06, 1.15, 1.3, 1.6)
 ROUNDS = 4
 
 
-def errors(program, csv, models, groups, keys):
-    """Per group and half: the ln(predicted / measured) of its rows."""
-    command = [program, "validate", csv, "--models", models, "--json"]
+def predict(program, path, models, keys):
+    """The rows of `plan validate --json` for one file of measurements."""
+    command = [program, "validate", path, "--models", models, "--json"]
     for key, value in keys.items():
         command += ["--set", f"{key}={value:.6g}"]
-    out = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    group_of = {}
-    with open(csv, newline="") as file:
-        import csv as reader
+    done = subprocess.run(command, check=True, capture_output=True)
+    return json.loads(done.stdout)["rows"]
 
-        for row in reader.DictReader(file):
-            group_of[row["id"]] = row["group"], row["metric"]
+
+def errors(program, paths, models, groups, keys):
+    """Per group and half: the ln(predicted / measured) of its rows."""
     found = {(group, half): [] for group in groups for half in (0, 1)}
-    for row in out["rows"]:
-        group, metric = group_of[row["id"]]
-        if group not in groups or row["predicted"] is None:
-            continue
-        error = math.log(row["predicted"] / row["measured"])
-        half = zlib.crc32(row["id"].encode()) & 1
-        found[group, half].append(-error if metric == "throughput_ips" else error)
+    for path in paths.split(","):
+        with open(path, newline="", encoding="utf-8") as file:
+            measured = {row["id"]: row for row in csv.DictReader(file)}
+        for row in predict(program, path, models, keys):
+            group, metric = measured[row["id"]]["group"], measured[row["id"]]["metric"]
+            if group not in groups or row["predicted"] is None:
+                continue
+            error = math.log(row["predicted"] / row["measured"])
+            half = zlib.crc32(row["id"].encode()) & 1
+            found[group, half].append(-error if metric == "throughput_ips" else error)
     return found
 
 
@@ -61,14 +64,14 @@ def report(found, groups):
 
 
 def main():
-    program, csv, models, names, *specs = sys.argv[1:]
+    program, paths, models, names, *specs = sys.argv[1:]
     groups = names.split(",")
     keys, most = {}, {}
     for spec in specs:
         key, value = spec.split("=")
         start, _, bound = value.partition(":")
         keys[key], most[key] = float(start), float(bound or "inf")
-    found = errors(program, csv, models, groups, keys)
+    found = errors(program, paths, models, groups, keys)
     report(found, groups)
     best = loss(found, groups)
     for turn in range(ROUNDS):
@@ -77,13 +80,13 @@ def main():
             start = keys[key]
             for factor in FACTORS:
                 trial = dict(keys, **{key: min(start * factor, most[key])})
-                now = loss(errors(program, csv, models, groups, trial), groups)
+                now = loss(errors(program, paths, models, groups, trial), groups)
                 if now < best - 1e-6:
                     best, keys = now, trial
         print(f"round {turn}: {best:.4f}", *(f"{k}={v:.4g}" for k, v in keys.items()), flush=True)
         if before - best < 1e-4:
             break
-    report(errors(program, csv, models, groups, keys), groups)
+    report(errors(program, paths, models, groups, keys), groups)
 
 
 if __name__ == "__main__":
