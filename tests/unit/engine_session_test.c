@@ -293,7 +293,7 @@ static void work_is_limited(void **state)
     static const float x[1024];
     make_chain(&f);
     start(&f);
-    RUN_FAILS(&f, EP_INFEASIBLE, "node 'Neg_5' (Neg): computes more than the 6149 elements allowed",
+    RUN_FAILS(&f, EP_INFEASIBLE, "node 'Neg_5' (Neg): takes more than the 6149 steps allowed",
               array_of(EP_DTYPE_FLOAT, "1024", x));
     f.options.max_work++;
     start(&f);
