@@ -1,15 +1,18 @@
 /* engine: what does a network compute?
  *
  * It is made concrete first, and what depends on constants alone is computed: ep_specialize walks
- * the nodes once,
- * in topological order, with concrete input shapes. A node whose inputs are all constants with
- * values at hand, and small, is executed by its kernel and replaced by its value; a node whose
- * inputs are all constants but large or unknown becomes a constant of unknown value; for any other
- * node its shape function runs. Shape -> Gather -> Concat -> Reshape chains, Range, Where and
- * ScatterND index arithmetic vanish without special code.
+ * the nodes once, in topological order, with concrete input shapes. A node whose inputs are all
+ * constants with values at hand, and small, is executed by its kernel and replaced by its value; a
+ * node whose inputs are all constants but large or unknown becomes a constant of unknown value (in
+ * a network to be run it stays); for any other node its shape function runs. Shape -> Gather ->
+ * Concat -> Reshape chains, Range, Where and ScatterND index arithmetic vanish without special
+ * code.
  *
- * Then a session computes its outputs from inputs, node by node. A kernel computes one operator on
- * dense arrays, in folding and in a session alike; engine/kernels.def lists them.
+ * Then a session computes its outputs from inputs, node by node. Values of known shape have planned
+ * places in one piece of memory; where a shape depends on values, the shape function runs in the
+ * middle of the run, with the values at hand. Bodies of If, Loop and Scan run the same way. A
+ * kernel computes one operator on dense arrays, in folding and in a session alike;
+ * engine/kernels.def lists them.
  */
 #ifndef EP_ENGINE_H
 #define EP_ENGINE_H
@@ -73,9 +76,10 @@ typedef struct ep_array {
 typedef struct ep_session_options {
     uint32_t threads;    /* 0: one a core. The results are the same bits for any number */
     uint64_t max_memory; /* bytes of all values alive at once, without the file's weights; 0: any */
-    uint64_t max_work;   /* elements that one run may compute, a node at least one; 0: any. For
-                            networks that nobody trusts: a Loop may be endless */
-    bool keep_all;       /* every tensor stays readable until the next run (ep_session_tensor) */
+    uint64_t max_work; /* steps that one run may take: of a node at least one, about one an element,
+                          about a product for what computes products; 0: any. For networks that
+                          nobody trusts: a Loop may be endless */
+    bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor) */
 } ep_session_options;
 
 /* A network made ready to run: memory planned, constants at hand and prepared once. */

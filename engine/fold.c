@@ -165,14 +165,26 @@ static bool inputs_at_hand(const ep_network *network, const ep_node *node, const
     return true;
 }
 
-static bool outputs_small(const ep_network *network, const ep_node *node)
+/* Steps that are worth taking before a run. */
+#define MAX_STEPS ((uint64_t)1 << 30)
+
+/* The outputs are small and soon computed; where their shapes are not known they count as the
+ * inputs do. */
+static bool is_quick(const ep_network *network, const ep_node *node, const ep__kernel *kernel)
 {
+    uint64_t inputs = 0, outputs = 0;
+    for (uint32_t i = 0; i < node->n_inputs; i++) {
+        const ep_tensor *input = ep_node_input(network, node, i);
+        if (input) inputs = ep_max_u64(inputs, ep_tensor_elements(input));
+    }
+    if (kernel->flags & EP__OWN_SHAPE) return ep__kernel_work(kernel, inputs, inputs) <= MAX_STEPS;
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] == EP_NO_INDEX) continue;
         const ep_tensor *output = &network->tensors[node->outputs[i]];
         if (ep_dtype_bits(output->dtype) == 0 || !is_small(&output->shape)) return false;
+        outputs += ep_tensor_elements(output);
     }
-    return true;
+    return ep__kernel_work(kernel, inputs, outputs) <= MAX_STEPS;
 }
 
 /* ---- sharing ------------------------------------------------------------------------------- */
@@ -347,7 +359,7 @@ static ep_status fold_outputs(ep__folder *folder, const ep_node *node, ep_error 
     const ep__kernel *kernel = ep__kernel_find(node->op_type);
     const bool runs = kernel && kernel->run && inputs_at_hand(network, node, kernel);
     bool done = false;
-    if (runs && (kernel->flags & EP__OWN_SHAPE)) {
+    if (runs && (kernel->flags & EP__OWN_SHAPE) && is_quick(network, node, kernel)) {
         EP_TRY(try_execute(folder, node, kernel, false, &done, err));
     }
     if (done) return EP_OK;
@@ -356,7 +368,7 @@ static ep_status fold_outputs(ep__folder *folder, const ep_node *node, ep_error 
     if (!runs || (kernel->flags & EP__OWN_SHAPE)) return EP_OK;
     const bool single = (kernel->flags & EP__ONE_VALUE) ||
                         ((kernel->flags & EP__ELEMENTWISE) && all_single(network, node));
-    if (!single && !outputs_small(network, node)) return EP_OK;
+    if (!single && !is_quick(network, node, kernel)) return EP_OK;
     return try_execute(folder, node, kernel, single, &done, err);
 }
 

@@ -109,6 +109,25 @@ static ep_status adopt_outputs(ep__frame *frame, const ep_node *node, const ep_a
     return EP_OK;
 }
 
+ep_status ep__spend_work(ep__context *context, uint64_t steps, ep_error *err)
+{
+    EP_FAIL_IF(steps > context->max_work - context->work, err, EP_INFEASIBLE,
+               "takes more than the %llu steps allowed", (unsigned long long)context->max_work);
+    context->work += steps;
+    return EP_OK;
+}
+
+/* What a kernel is about to do. Outputs of its own shape count as the inputs do. */
+static ep_status spend(ep__context *context, const ep__kernel *kernel, const ep__call *call,
+                       ep_error *err)
+{
+    uint64_t inputs = 0, outputs = 0;
+    for (uint32_t i = 0; i < call->n_inputs; i++) inputs = ep_max_u64(inputs, call->inputs[i].n);
+    for (uint32_t i = 0; i < call->n_outputs; i++) outputs += call->outputs[i].n;
+    if (kernel->flags & EP__OWN_SHAPE) outputs = inputs;
+    return ep__spend_work(context, ep__kernel_work(kernel, inputs, outputs), err);
+}
+
 /* Runs a kernel on the operands, in what memory is left. */
 static ep_status call_kernel(ep__context *context, const ep__kernel *kernel, ep__call *call,
                              ep_error *err)
@@ -145,6 +164,7 @@ static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__ker
         if (node->inputs[i] != EP_NO_INDEX) inputs[i] = frame->cells[node->inputs[i]].array;
     }
     if (!own_shape) EP_TRY(make_outputs(frame, node, described, outputs, err));
+    EP_TRY(spend(context, kernel, &call, err));
     const bool one_value = (kernel->flags & EP__ONE_VALUE) != 0;
     if (one_value && outputs[0].n == 0) return EP_OK; /* there is no room for the one */
     ep_status status = call_kernel(context, kernel, &call, err);
@@ -164,26 +184,6 @@ static void clear_read(ep__frame *frame, uint32_t index, const uint32_t *tensors
     }
 }
 
-ep_status ep__spend_work(ep__context *context, uint64_t elements, ep_error *err)
-{
-    EP_FAIL_IF(elements > context->max_work - context->work, err, EP_INFEASIBLE,
-               "computes more than the %llu elements allowed",
-               (unsigned long long)context->max_work);
-    context->work += elements;
-    return EP_OK;
-}
-
-/* An element a node, and those of its outputs. */
-static ep_status spend(ep__frame *frame, const ep_node *node, ep_error *err)
-{
-    EP_TRY(ep__spend_work(frame->context, 1, err));
-    for (uint32_t i = 0; i < node->n_outputs; i++) {
-        if (node->outputs[i] == EP_NO_INDEX) continue;
-        EP_TRY(ep__spend_work(frame->context, frame->cells[node->outputs[i]].array.n, err));
-    }
-    return EP_OK;
-}
-
 static double now_ns(void)
 {
     struct timespec t;
@@ -194,14 +194,10 @@ static double now_ns(void)
 static ep_status run_step(ep__frame *frame, const ep_node *node, const ep__step *step,
                           const ep_network *described, ep_error *err)
 {
-    if (step->control) {
-        EP_TRY(step->control(frame, node, step->bodies, err));
-    } else if (step->kernel->flags & EP__VIEW) {
-        return run_view(frame, node, described, err);
-    } else {
-        EP_TRY(run_kernel(frame, node, step->kernel, described, err));
-    }
-    return spend(frame, node, err);
+    EP_TRY(ep__spend_work(frame->context, 1, err));
+    if (step->control) return step->control(frame, node, step->bodies, err);
+    if (step->kernel->flags & EP__VIEW) return run_view(frame, node, described, err);
+    return run_kernel(frame, node, step->kernel, described, err);
 }
 
 /* A body may hold what computes nothing. */

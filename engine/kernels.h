@@ -46,6 +46,7 @@ enum {
     EP__SHAPE_ONLY = 16, /* reads the shape and type of input 0, not its elements */
     EP__OWN_SHAPE = 32,  /* the output's shape depends on values: the kernel calls ep__make_out */
     EP__VIA_FLOAT = 64,  /* FLOAT16 and BFLOAT16 arrays are handed over as FLOAT */
+    EP__SLOW = 128,      /* an output element may take as many steps as an input has elements */
 };
 
 typedef struct ep__kernel {
@@ -57,6 +58,10 @@ typedef struct ep__kernel {
 
 /* NULL when there is none for this operator of ONNX's own domain. */
 const ep__kernel *ep__kernel_find(const char *op);
+
+/* A bound of the steps that a call takes, with operands of these sizes. */
+uint64_t ep__kernel_work(const ep__kernel *kernel, uint64_t input_elements,
+                         uint64_t output_elements);
 
 /* Runs it (not a view) after checking the counts. Half-precision arrays are converted as its flags
  * say. */

@@ -107,8 +107,8 @@ ep_status ep__frame_run(ep__frame *frame, ep_error *err);
 /* Clears what the run was given and computed. */
 void ep__frame_clear(ep__frame *frame);
 
-/* Counts elements that were computed; EP_INFEASIBLE beyond the limit. */
-ep_status ep__spend_work(ep__context *context, uint64_t elements, ep_error *err);
+/* Counts steps of a run; EP_INFEASIBLE beyond the limit. */
+ep_status ep__spend_work(ep__context *context, uint64_t steps, ep_error *err);
 
 /* ---- memory plan --------------------------------------------------------------------------- */
 

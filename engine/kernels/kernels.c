@@ -22,6 +22,14 @@ const ep__kernel *ep__kernel_find(const char *op)
     return bsearch(op, table, sizeof table / sizeof *table, sizeof *table, compare_op);
 }
 
+uint64_t ep__kernel_work(const ep__kernel *kernel, uint64_t input_elements,
+                         uint64_t output_elements)
+{
+    uint64_t steps;
+    const uint64_t each = kernel->flags & EP__SLOW ? ep_max_u64(input_elements, 1) : 1;
+    return ep_mul_overflows(output_elements, each, &steps) ? UINT64_MAX : steps;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 static bool is_half(ep_dtype dtype)

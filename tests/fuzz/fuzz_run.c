@@ -8,8 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MAX_BYTES ((uint64_t)1 << 18)
-#define MAX_WORK ((uint64_t)1 << 13)
+#define MAX_BYTES ((uint64_t)1 << 20)
+#define MAX_WORK ((uint64_t)1 << 18)
 
 static void check(bool holds)
 {
