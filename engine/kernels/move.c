@@ -131,23 +131,22 @@ ep_status ep__kernel_Slice(ep__call *call, ep_error *err)
 
 /* Copies `part` from or to the place in `whole` that begins at `offset` along `axis`. False when
  * it does not fit in there. */
-static bool copy_part(const ep_array *whole, const ep_array *part, int axis, int64_t offset,
-                      size_t size, bool into_whole)
+static bool copy_part(const ep__call *call, const ep_array *whole, const ep_array *part, int axis,
+                      int64_t offset, size_t size, bool into_whole)
 {
     if (part->shape.rank != whole->shape.rank) return false;
     for (int i = 0; i < whole->shape.rank; i++) {
         const int64_t room = whole->shape.dims[i] - (i == axis ? offset : 0);
         if (i == axis ? part->shape.dims[i] > room : part->shape.dims[i] != room) return false;
     }
-    const int rank = whole->shape.rank;
-    const int64_t inner = ep__product(&whole->shape, axis + 1, rank);
-    const size_t run = (size_t)(part->shape.dims[axis] * inner) * size;
-    const size_t pitch = (size_t)(whole->shape.dims[axis] * inner) * size;
-    const int64_t outer = ep__product(&whole->shape, 0, axis);
-    char *in_whole = (char *)whole->data + (size_t)(offset * inner) * size, *in_part = part->data;
-    for (int64_t i = 0; i < outer; i++, in_whole += pitch, in_part += run) {
-        memcpy(into_whole ? in_whole : in_part, into_whole ? in_part : in_whole, run);
-    }
+    const int in_whole = into_whole ? 0 : 1, in_part = 1 - in_whole;
+    ep__walk walk = ep__walk_over(&part->shape);
+    walk.arrays = 2;
+    ep__strides(&whole->shape, walk.strides[in_whole]);
+    ep__strides(&part->shape, walk.strides[in_part]);
+    walk.at[in_whole] = offset * walk.strides[in_whole][axis];
+    ep__copy(call->threads, &walk, size, into_whole ? whole->data : part->data,
+             into_whole ? part->data : whole->data);
     return true;
 }
 
@@ -164,7 +163,7 @@ ep_status ep__kernel_Concat(ep__call *call, ep_error *err)
         if (!in) continue;
         EP_FAIL_IF(in->dtype != out->dtype, err, EP_BAD_MODEL, "input %u is %s, the output %s", i,
                    ep_dtype_name(in->dtype), ep_dtype_name(out->dtype));
-        if (!copy_part(out, in, axis, offset, size, true)) return ep__bad_out_shape(out, err);
+        if (!copy_part(call, out, in, axis, offset, size, true)) return ep__bad_out_shape(out, err);
         offset += in->shape.dims[axis];
     }
     return EP_OK;
@@ -181,7 +180,7 @@ ep_status ep__kernel_Split(ep__call *call, ep_error *err)
     for (uint32_t i = 0; i < call->n_outputs; i++) {
         const ep_array *out = &call->outputs[i];
         EP_FAIL_IF(!out->data, err, EP_UNSUPPORTED, "leaves output %u out", i);
-        if (!copy_part(in, out, axis, offset, size, false)) {
+        if (!copy_part(call, in, out, axis, offset, size, false)) {
             return ep__bad_out_shape(out, err);
         }
         offset += out->shape.dims[axis];

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/functions.h"
+
 /* ---- activations --------------------------------------------------------------------------- */
 
 /* name, parameters it takes, their defaults, f(x, alpha, beta) */
@@ -15,11 +17,11 @@
     X(HardSigmoid, 2, 0.2F, 0.5F, fminf(fmaxf(a *x + b, 0), 1))                                    \
     X(LeakyRelu, 1, 0.01F, 0, x >= 0 ? x : a * x)                                                  \
     X(Relu, 0, 0, 0, x > 0 ? x : 0)                                                                \
-    X(ScaledTanh, 2, 1, 1, a *tanhf(b *x))                                                         \
-    X(Sigmoid, 0, 0, 0, 1 / (1 + expf(-x)))                                                        \
+    X(ScaledTanh, 2, 1, 1, a *ep__tanh(b *x))                                                      \
+    X(Sigmoid, 0, 0, 0, ep__sigmoid(x))                                                            \
     X(Softplus, 0, 0, 0, fmaxf(x, 0) + log1pf(expf(-fabsf(x))))                                    \
     X(Softsign, 0, 0, 0, x / (1 + fabsf(x)))                                                       \
-    X(Tanh, 0, 0, 0, tanhf(x))                                                                     \
+    X(Tanh, 0, 0, 0, ep__tanh(x))                                                                  \
     X(ThresholdedRelu, 1, 1, 0, x > a ? x : 0)
 
 #define DEFINE(name, parameters, alpha, beta, expression)                                          \

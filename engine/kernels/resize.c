@@ -193,6 +193,7 @@ typedef struct pass {
     void *to;
 } pass;
 
+/* Rows of `inner` elements; or, where these are single, of the output's axis. */
 #define PASS(id, T)                                                                                \
     static void pass_##id(uint64_t begin, uint64_t end, void *context)                             \
     {                                                                                              \
@@ -208,6 +209,24 @@ typedef struct pass {
             for (int64_t tap = 0; tap < a->taps; tap++) {                                          \
                 const T *x = from + index[tap] * p->inner, w = (T)weight[tap];                     \
                 for (int64_t i = 0; i < p->inner; i++) to[i] += w * x[i];                          \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static void last_pass_##id(uint64_t begin, uint64_t end, void *context)                        \
+    {                                                                                              \
+        const pass *p = context;                                                                   \
+        const axis *a = p->axis;                                                                   \
+        for (uint64_t outer = begin; outer < end; outer++) {                                       \
+            const T *from = (const T *)p->from + (int64_t)outer * a->in;                           \
+            T *to = (T *)p->to + (int64_t)outer * a->out;                                          \
+            for (int64_t k = 0; k < a->out; k++) {                                                 \
+                const int64_t *index = a->index + k * a->taps;                                     \
+                const double *weight = a->weight + k * a->taps;                                    \
+                T sum = 0;                                                                         \
+                for (int64_t tap = 0; tap < a->taps; tap++) {                                      \
+                    sum += (T)weight[tap] * from[index[tap]];                                      \
+                }                                                                                  \
+                to[k] = sum;                                                                       \
             }                                                                                      \
         }                                                                                          \
     }
@@ -251,8 +270,13 @@ static ep_status resample(const ep__call *call, const options *o, const axis *ax
                   .from = from,
                   .to = ep_arena_take(call->scratch, n, ep_dtype_bits(dtype) / 8)};
         if (!p.to) return ep_fail_memory(err);
-        ep_parallel(call->threads, n / (uint64_t)p.inner, ep__rows_a_piece(p.inner * a->taps),
-                    dtype == EP_DTYPE_FLOAT ? pass_FLOAT : pass_DOUBLE, &p);
+        const bool is_float = dtype == EP_DTYPE_FLOAT, last = p.inner == 1;
+        const int64_t row = last ? a->out : p.inner;
+        ep_parallel(call->threads, n / (uint64_t)row, ep__rows_a_piece(row * a->taps),
+                    last       ? is_float ? last_pass_FLOAT : last_pass_DOUBLE
+                    : is_float ? pass_FLOAT
+                               : pass_DOUBLE,
+                    &p);
         from = p.to;
     }
     *out = from;

@@ -9,10 +9,36 @@
 /* Lanes that lie side by side go through together, `width` of them, for the sake of the cache. */
 enum { WIDTH = 16 };
 
+/* A lane that is a row of memory is done in WIDTH parts, interleaved, so that it is vector code
+ * too. */
 #define SOFTMAX(id, T, EXP)                                                                        \
+    static void row_exponentials_##id(int64_t n, const T *x, T *y, T *max, double *sum)            \
+    {                                                                                              \
+        T most[WIDTH];                                                                             \
+        double sums[WIDTH] = {0};                                                                  \
+        const int64_t whole = n / WIDTH * WIDTH;                                                   \
+        for (int64_t j = 0; j < WIDTH; j++) most[j] = x[0];                                        \
+        for (int64_t k = 0; k < whole; k += WIDTH) {                                               \
+            for (int64_t j = 0; j < WIDTH; j++) most[j] = x[k + j] > most[j] ? x[k + j] : most[j]; \
+        }                                                                                          \
+        for (int64_t k = whole; k < n; k++) most[0] = x[k] > most[0] ? x[k] : most[0];             \
+        for (int64_t j = 1; j < WIDTH; j++) most[0] = most[j] > most[0] ? most[j] : most[0];       \
+        for (int64_t k = 0; k < n; k++) y[k] = EXP(x[k] - most[0]);                                \
+        for (int64_t k = 0; k < whole; k += WIDTH) {                                               \
+            for (int64_t j = 0; j < WIDTH; j++) sums[j] += (double)y[k + j];                       \
+        }                                                                                          \
+        for (int64_t k = whole; k < n; k++) sums[0] += (double)y[k];                               \
+        for (int64_t j = 1; j < WIDTH; j++) sums[0] += sums[j];                                    \
+        *max = most[0];                                                                            \
+        *sum = sums[0];                                                                            \
+    }                                                                                              \
     static void exponentials_##id(int64_t n, int64_t pitch, int64_t width, const T *x, T *y,       \
                                   T max[WIDTH], double sum[WIDTH])                                 \
     {                                                                                              \
+        if (pitch == 1) {                                                                          \
+            row_exponentials_##id(n, x, y, max, sum);                                              \
+            return;                                                                                \
+        }                                                                                          \
         for (int64_t j = 0; j < width; j++) max[j] = x[j], sum[j] = 0;                             \
         for (int64_t k = 1; k < n; k++) {                                                          \
             const T *row = x + k * pitch;                                                          \
@@ -66,6 +92,11 @@ enum { WIDTH = 16 };
     }
 SOFTMAX(FLOAT, float, ep__exp)
 SOFTMAX(DOUBLE, double, exp)
+
+void ep__softmax_row(int64_t n, float *row)
+{
+    softmax_FLOAT(n, 1, 1, row, row);
+}
 
 /* ---- operators ----------------------------------------------------------------------------- */
 

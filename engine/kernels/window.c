@@ -23,12 +23,34 @@ ep_status ep__window_sizes(ep__window *window, ep_error *err)
     return EP_OK;
 }
 
+/* ep_node_window by the shapes of the arrays: those in the network need not be known. */
+static ep_status node_window(const ep__call *call, ep_window *window,
+                             int64_t out_dims[EP_MAX_SPATIAL], ep_error *err)
+{
+    enum { MOST = 4 }; /* QLinearConv's weights are input 3 */
+    ep_tensor tensors[MOST];
+    uint32_t inputs[MOST];
+    ep_node node = *call->node;
+    if (node.n_inputs > MOST) node.n_inputs = MOST;
+    for (uint32_t i = 0; i < node.n_inputs; i++) {
+        const ep_array *in = ep__in(call, i);
+        const ep_tensor *tensor = ep_node_input(call->network, call->node, i);
+        inputs[i] = in && tensor ? i : EP_NO_INDEX;
+        if (!in || !tensor) continue;
+        tensors[i] = *tensor;
+        tensors[i].shape = in->shape;
+    }
+    node.inputs = inputs;
+    const ep_network network = {.n_tensors = MOST, .tensors = tensors};
+    return ep_node_window(&network, &node, window, out_dims, err);
+}
+
 ep_status ep__window_of(const ep__call *call, const ep_array *image, const ep_array *stops,
                         const ep_array *weights, ep__window *window, ep_error *err)
 {
     ep_window w;
     int64_t out_dims[EP_MAX_SPATIAL];
-    EP_TRY(ep_node_window(call->network, call->node, &w, out_dims, err));
+    EP_TRY(node_window(call, &w, out_dims, err));
     const ep_array *out = ep__out(call, 0);
     const int rank = w.rank + 2;
     if (image->shape.rank != rank || stops->shape.rank != rank ||

@@ -72,6 +72,66 @@ static void functions_of_one(void **state)
     }
 }
 
+/* Units in the last place between a float and the exact value. */
+static double units_off(float got, double exact)
+{
+    if (isnan(exact)) return isnan(got) ? 0 : INFINITY;
+    const float near = (float)exact;
+    if (isinf(near)) return got == near ? 0 : INFINITY;
+    const double unit = (double)nextafterf(fabsf(near), INFINITY) - (double)fabsf(near);
+    return fabs((double)got - exact) / unit;
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static double gelu(double x)
+{
+    return x / 2 * erfc(-x / sqrt(2));
+}
+
+/* Functions that are polynomials here, against those of the C library in double. */
+static void smooth_functions(void **state)
+{
+    (void)state;
+    enum { STEPS = 400000, SPECIALS = 8 };
+    static const struct {
+        const char *text;
+        double (*exact)(double);
+        double low, high, units;
+    } functions[] = {
+        {"y = Exp(a)", exp, -104, 90, 1.5}, {"y = Sigmoid(a)", sigmoid, -104, 20, 3},
+        {"y = Tanh(a)", tanh, -10, 10, 2},  {"y = Tanh(a)", tanh, -1e-3, 1e-3, 1},
+        {"y = Erf(a)", erf, -5, 5, 2},      {"y = Erf(a)", erf, -1e-3, 1e-3, 1},
+        {"y = Gelu(a)", gelu, -0.5, 10, 4},
+    };
+    static const float specials[SPECIALS] = {INFINITY, -INFINITY, NAN,    0.0f,
+                                             -0.0f,    1e-40f,    200.0f, -200.0f};
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        const double low = functions[i].low, high = functions[i].high;
+        one_node node = {.text = functions[i].text, .opset = 20, .n_inputs = 1};
+        node.inputs[0] = NEW_ARRAY(EP_DTYPE_FLOAT, STEPS + SPECIALS);
+        float *x = node.inputs[0].data;
+        for (int k = 0; k < STEPS; k++) x[k] = (float)(low + (high - low) * k / STEPS);
+        memcpy(x + STEPS, specials, sizeof specials);
+        fixture f;
+        run_node(&f, &node);
+        const float *y = ep_session_output(f.session, 0)->data;
+        const bool is_gelu = functions[i].exact == gelu; /* of -inf it is 0 times infinity */
+        for (int k = 0; k < STEPS + SPECIALS * !is_gelu; k++) {
+            const double off = units_off(y[k], functions[i].exact((double)x[k]));
+            if (off > functions[i].units) {
+                fail_msg("%s of %.9g is %.9g, %g units off", node.text, (double)x[k], (double)y[k],
+                         off);
+            }
+        }
+        teardown(&f);
+        free_inputs(&node);
+    }
+}
+
 /* ---- moving -------------------------------------------------------------------------------- */
 
 static void transpositions(void **state)
@@ -282,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broadcasts),
         cmocka_unit_test(functions_of_one),
+        cmocka_unit_test(smooth_functions),
         cmocka_unit_test(transpositions),
         cmocka_unit_test(expansions),
         cmocka_unit_test(reductions),

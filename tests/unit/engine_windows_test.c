@@ -403,6 +403,28 @@ static void global_poolings(void **state)
     }
 }
 
+/* What the image looks like is not known before the run. */
+static void images_of_the_run(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    onnx_input(&f.m, "x", EP_DTYPE_FLOAT, "5");
+    onnx_floats(&f.m, "w", "1x1x2", (const float[]){1, 2});
+    ONNX_INTS(&f.m, "axis", 0);
+    onnx_node(&f.m, "i = NonZero(x)");
+    onnx_node(&f.m, "r = Cast(i) to=1");
+    onnx_node(&f.m, "s = Unsqueeze(r, axis)");
+    onnx_node(&f.m, "c = Conv(s, w)");
+    onnx_node(&f.m, "y = MaxPool(c) kernel_shape=[2]");
+    onnx_output(&f.m, "y", EP_DTYPE_FLOAT, NULL);
+    start(&f);
+    RUN(&f, FLOATS("5", 1, 0, 1, 1, 0)); /* 0 2 3, then 4 8 */
+    assert_output(&f, 0, FLOATS("1x1x1", 8));
+    RUN(&f, FLOATS("5", 1, 1, 1, 1, 1)); /* 0 1 2 3 4, then 2 5 8 11 */
+    assert_output(&f, 0, FLOATS("1x1x3", 5, 8, 11));
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +436,7 @@ int main(void)
         cmocka_unit_test(maxima),
         cmocka_unit_test(averages_and_norms),
         cmocka_unit_test(global_poolings),
+        cmocka_unit_test(images_of_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
