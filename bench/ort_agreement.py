@@ -7,9 +7,9 @@
 
 Stripped weights are filled with seed 1 (`plan weights fill`); inputs are random, unknown dimensions
 1. The error of an element is relative to its value or to the RMS of its output, whichever is larger;
-an output's is that of its worst element. In FP16 a unit in the last place is 1e-3, so the limit for
-such outputs is 20 times as large. Exit code 1 when an output is above its limit. Run by hand; needs
-onnxruntime.
+an output's is that of its worst element. In FP16 a unit in the last place is 1e-3, and ONNX Runtime
+does not round after every operator, so the limit for such outputs is 50 times as large. Exit code 1
+when an output is above its limit. Run by hand; needs onnxruntime.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def compare(arguments, path, folder):
         saved = folder / "out" / (urllib.parse.quote(name, safe="") + ".npy")
         spread = float(np.std(array.astype(np.float64))) if array.size else 0.0
         error = relative_error(np.load(saved), array)
-        limit = arguments.limit * (20 if array.dtype == np.float16 else 1)
+        limit = arguments.limit * (50 if array.dtype == np.float16 else 1)
         rows.append((name, error, spread, error <= limit))
     return rows, report["latency_ms"], their_ms
 

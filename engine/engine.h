@@ -1,15 +1,18 @@
 /* engine: what does a network compute?
  *
  * It is made concrete first, and what depends on constants alone is computed: ep_specialize walks
- * the nodes once,
- * in topological order, with concrete input shapes. A node whose inputs are all constants with
- * values at hand, and small, is executed by its kernel and replaced by its value; a node whose
- * inputs are all constants but large or unknown becomes a constant of unknown value; for any other
- * node its shape function runs. Shape -> Gather -> Concat -> Reshape chains, Range, Where and
- * ScatterND index arithmetic vanish without special code.
+ * the nodes once, in topological order, with concrete input shapes. A node whose inputs are all
+ * constants with values at hand, and small, is executed by its kernel and replaced by its value; a
+ * node whose inputs are all constants but large or unknown becomes a constant of unknown value (in
+ * a network to be run it stays); for any other node its shape function runs. Shape -> Gather ->
+ * Concat -> Reshape chains, Range, Where and ScatterND index arithmetic vanish without special
+ * code.
  *
- * Then a session computes its outputs from inputs, node by node. A kernel computes one operator on
- * dense arrays, in folding and in a session alike; engine/kernels.def lists them.
+ * Then a session computes its outputs from inputs, node by node. Values of known shape have planned
+ * places in one piece of memory; where a shape depends on values, the shape function runs in the
+ * middle of the run, with the values at hand. Bodies of If, Loop and Scan run the same way. A
+ * kernel computes one operator on dense arrays, in folding and in a session alike;
+ * engine/kernels.def lists them.
  */
 #ifndef EP_ENGINE_H
 #define EP_ENGINE_H

@@ -89,9 +89,14 @@ static ep_status make_outputs(ep__frame *frame, const ep_node *node, const ep_ne
 /* Repeats element 0. */
 static void spread(const ep_array *array)
 {
-    const size_t size = ep_dtype_bits(array->dtype) / 8;
-    char *data = array->data;
-    for (uint64_t i = 1; i < array->n; i++) memcpy(data + i * size, data, size);
+    uint8_t first[16];
+    memcpy(first, array->data, (size_t)ep_dtype_bytes(array->dtype, 1));
+    const ep_tensor splat = {.dtype = array->dtype,
+                             .has_shape = true,
+                             .shape = array->shape,
+                             .constness = EP_CONST_SPLAT,
+                             .data = first};
+    ep_tensor_copy(&splat, array->data);
 }
 
 /* Takes over what a kernel made in the scratch arena. */

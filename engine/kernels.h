@@ -210,6 +210,12 @@ void ep__copy(uint32_t threads, const ep__walk *walk, size_t size, void *out, co
 typedef void (*ep__binary_loop)(size_t n, const void *a, int64_t a_step, const void *b,
                                 int64_t b_step, void *out);
 
+/* In place; n >= 1. */
+void ep__softmax_row(int64_t n, float *row);
+
+/* Repeats the element `n` times. */
+void ep__fill(void *out, uint64_t n, const void *element, size_t size);
+
 typedef enum ep__reduction { EP__SET, EP__ADD, EP__MUL, EP__MAX, EP__MIN } ep__reduction;
 
 /* The loop of a scatter's reduction (not SET), NULL when the type has none. */

@@ -350,6 +350,8 @@ static ep_status rewrite_function(ep__rewrite *rw, const field *f,
 
 ep_status ep__rewrite_model(ep__rewrite *rw)
 {
+    EP_FAIL_IF(!rw->model->graph, rw->im.err, EP_BAD_MODEL,
+               "%s: not an ONNX model: it has no graph", rw->im.path);
     size_t functions = 0;
     const uint8_t *at = rw->im.model.data, *end = at + rw->im.model.size;
     for (field part; next_field(&at, end, &part);) {
@@ -361,7 +363,5 @@ ep_status ep__rewrite_model(ep__rewrite *rw)
             EP_TRY(copy(rw, &part));
         }
     }
-    EP_FAIL_IF(!rw->model->graph, rw->im.err, EP_BAD_MODEL,
-               "%s: not an ONNX model: it has no graph", rw->im.path);
     return EP_OK;
 }

@@ -70,14 +70,15 @@ ep_status ep__shape_data_dependent(ep_network *network, const ep_node *node, ep_
     return ep__depends_on(strcmp(node->op_type, "Compress") == 0 && last ? last : x, err);
 }
 
-/* If, Loop, Scan: subgraphs are not imported, so only what the file states is known. */
+/* If, Loop, Scan: which shapes their bodies give may depend on data, so only what the file states
+ * is known. */
 ep_status ep__shape_subgraph(ep_network *network, const ep_node *node, ep_error *err)
 {
     (void)network;
     (void)node;
     return ep_fail(err, EP_UNSUPPORTED,
-                   "its output shape is that of a subgraph, which edgeplan does not read; state it "
-                   "in the file (value_info)");
+                   "its output shape is that of a body, which only a run computes; state it in the "
+                   "file (value_info)");
 }
 
 /* NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss: scores N x C x ..., target N x ...; the

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/functions.h"
+#include "engine/functions.h"
 #include "engine/kernels.h"
 
 /* Q, K, V or Y as batch x heads x steps x size, wherever these lie. Pitches in elements. */
@@ -168,15 +169,13 @@ static void mask_row(const attention *a, int64_t b, int64_t h, int64_t step, flo
 /* In place; a row that is masked wholly becomes 0. */
 static void softmax(int64_t n, float *row)
 {
-    float max = -INFINITY;
-    double sum = 0;
-    for (int64_t j = 0; j < n; j++) max = row[j] > max || isnan(row[j]) ? row[j] : max;
-    for (int64_t j = 0; j < n; j++) {
-        row[j] = max == -INFINITY ? 0 : ep__exp(row[j] - max);
-        sum += (double)row[j];
+    int64_t masked = 0;
+    while (masked < n && row[masked] == -INFINITY) masked++;
+    if (masked < n) {
+        ep__softmax_row(n, row);
+    } else {
+        memset(row, 0, (size_t)n * sizeof *row);
     }
-    const float factor = sum == 0 ? 0 : (float)(1 / sum);
-    for (int64_t j = 0; j < n; j++) row[j] *= factor;
 }
 
 /* Writes down row `row` of all scores when that is asked for now. */

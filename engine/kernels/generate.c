@@ -112,7 +112,7 @@ ep_status ep__kernel_OneHot(ep__call *call, ep_error *err)
     const int64_t inner = ep__product(&indices->shape, axis, indices->shape.rank);
     if (out->n != indices->n * (uint64_t)depth) return ep__bad_out_shape(out, err);
     const char *off = values->data, *on = off + size;
-    for (uint64_t i = 0; i < out->n; i++) memcpy((char *)out->data + i * size, off, size);
+    ep__fill(out->data, out->n, off, size);
     const bool is_float = ep_dtype_is_float(indices->dtype);
     for (uint64_t i = 0; i < indices->n; i++) {
         /* outside of [-depth, depth - 1] nothing is on */

@@ -85,6 +85,21 @@ static bool has_half(const ep_array *arrays, uint32_t n)
     return false;
 }
 
+/* Kernels multiply dimensions, also those of an empty array, of which one zero makes any others
+ * harmless elsewhere. */
+static ep_status check_dims(const ep_array *arrays, uint32_t n, ep_error *err)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        ep_shape shape = arrays[i].shape;
+        uint64_t elements;
+        for (int d = 0; d < shape.rank; d++) {
+            if (shape.dims[d] == 0) shape.dims[d] = 1;
+        }
+        EP_TRY(ep_shape_elements(&shape, &elements, err));
+    }
+    return EP_OK;
+}
+
 ep_status ep__kernel_run(const ep__kernel *kernel, ep__call *call, ep_error *err)
 {
     assert(kernel->run);
@@ -92,6 +107,8 @@ ep_status ep__kernel_run(const ep__kernel *kernel, ep__call *call, ep_error *err
         EP_FAIL_IF(!ep__in(call, i), err, EP_BAD_MODEL, "needs %u inputs, input %u is missing",
                    kernel->min_inputs, i);
     }
+    EP_TRY(check_dims(call->inputs, call->n_inputs, err));
+    EP_TRY(check_dims(call->outputs, call->n_outputs, err));
     const bool via_float =
         (kernel->flags & EP__VIA_FLOAT) &&
         (has_half(call->inputs, call->n_inputs) || has_half(call->outputs, call->n_outputs));

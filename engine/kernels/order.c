@@ -124,6 +124,56 @@ static comparison item_comparison(ep_dtype wide, bool largest)
     }
 }
 
+typedef struct selection {
+    const lanes *lanes;
+    int64_t k;
+    comparison compare; /* below 0: a comes before b */
+    item *best;         /* k a lane */
+    ep__number *values; /* of the output, still wide */
+    int64_t *indices;   /* NULL: nobody wants them */
+} selection;
+
+/* Moves item `at` of a heap down to where it belongs; the last in order is on top. */
+static void sift(item *heap, int64_t n, int64_t at, comparison compare)
+{
+    const item moved = heap[at];
+    for (;;) {
+        int64_t child = 2 * at + 1;
+        if (child >= n) break;
+        if (child + 1 < n && compare(&heap[child + 1], &heap[child]) > 0) child++;
+        if (compare(&moved, &heap[child]) >= 0) break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+/* The first k of each lane in order, in time n log k. */
+static void select_lanes(uint64_t begin, uint64_t end, void *context)
+{
+    const selection *s = context;
+    const lanes *l = s->lanes;
+    for (int64_t lane = (int64_t)begin; lane < (int64_t)end; lane++) {
+        const int64_t o = lane / l->inner, i = lane % l->inner;
+        const ep__number *from = (const ep__number *)l->input + o * l->n * l->inner + i;
+        item *best = s->best + lane * s->k;
+        for (int64_t j = 0; j < s->k; j++) best[j] = (item){from[j * l->inner], j};
+        for (int64_t j = s->k / 2 - 1; j >= 0; j--) sift(best, s->k, j, s->compare);
+        for (int64_t j = s->k; j < l->n; j++) {
+            const item next = {from[j * l->inner], j};
+            if (s->compare(&next, best) >= 0) continue;
+            best[0] = next;
+            sift(best, s->k, 0, s->compare);
+        }
+        qsort(best, (size_t)s->k, sizeof *best, s->compare);
+        for (int64_t j = 0; j < s->k; j++) {
+            const int64_t to = (o * s->k + j) * l->inner + i;
+            s->values[to] = best[j].value;
+            if (s->indices) s->indices[to] = best[j].index;
+        }
+    }
+}
+
 /* Sorted also where `sorted` is 0, which leaves the order open. */
 ep_status ep__kernel_TopK(ep__call *call, ep_error *err)
 {
@@ -138,22 +188,16 @@ ep_status ep__kernel_TopK(ep__call *call, ep_error *err)
     if (k > l.n || (int64_t)any->n != k * around || (indices && indices->n != any->n)) {
         return ep__bad_out_shape(any, err);
     }
-    const comparison compare = item_comparison(l.wide, largest);
-    item *items = EP_NEW(call->scratch, item, (uint64_t)l.n);
-    ep__number *best = EP_NEW(call->scratch, ep__number, any->n);
-    if (!items || !best) return ep_fail_memory(err);
-    for (int64_t lane = 0; lane < around; lane++) {
-        const int64_t o = lane / l.inner, i = lane % l.inner;
-        const ep__number *from = (const ep__number *)l.input + o * l.n * l.inner + i;
-        for (int64_t j = 0; j < l.n; j++) items[j] = (item){from[j * l.inner], j};
-        qsort(items, (size_t)l.n, sizeof *items, compare);
-        for (int64_t j = 0; j < k; j++) {
-            const int64_t to = (o * k + j) * l.inner + i;
-            best[to] = items[j].value;
-            if (indices) ((int64_t *)indices->data)[to] = items[j].index;
-        }
-    }
-    if (values) ep__convert(in->dtype, values->data, l.wide, best, values->n, false);
+    if (k == 0) return EP_OK;
+    selection s = {.lanes = &l,
+                   .k = k,
+                   .compare = item_comparison(l.wide, largest),
+                   .best = EP_NEW(call->scratch, item, any->n),
+                   .values = EP_NEW(call->scratch, ep__number, any->n),
+                   .indices = indices ? indices->data : NULL};
+    if (!s.best || !s.values) return ep_fail_memory(err);
+    ep_parallel(call->threads, (uint64_t)around, ep__rows_a_piece(l.n), select_lanes, &s);
+    if (values) ep__convert(in->dtype, values->data, l.wide, s.values, values->n, false);
     return EP_OK;
 }
 

@@ -122,8 +122,7 @@ static void place(uint32_t threads, const ep_array *in, ep_array *out,
         walk.at[0] += to * walk.strides[0][i];
         walk.at[1] += from * walk.strides[1][i];
     }
-    char *bytes = out->data;
-    for (uint64_t i = 0; i < out->n; i++) memcpy(bytes + i * size, fill, size);
+    ep__fill(out->data, out->n, fill, size);
     ep__copy(threads, &walk, size, out->data, in->data);
 }
 

@@ -64,8 +64,8 @@ static ep_status read_tables(const ep__call *call, int64_t batch, rotary *r, ep_
     EP_TRY(ep__int_values(call, positions, &r->positions, err));
     for (uint64_t i = 0; i < steps; i++) {
         EP_FAIL_IF(r->positions[i] < 0 || (uint64_t)r->positions[i] >= rows, err, EP_BAD_MODEL,
-                   "position %lld is outside [0, %llu]", (long long)r->positions[i],
-                   (unsigned long long)rows - 1);
+                   "position %lld; its tables have %llu rows", (long long)r->positions[i],
+                   (unsigned long long)rows);
     }
     return EP_OK;
 }

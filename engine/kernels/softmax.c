@@ -93,6 +93,11 @@ enum { WIDTH = 16 };
 SOFTMAX(FLOAT, float, ep__exp)
 SOFTMAX(DOUBLE, double, exp)
 
+void ep__softmax_row(int64_t n, float *row)
+{
+    softmax_FLOAT(n, 1, 1, row, row);
+}
+
 /* ---- operators ----------------------------------------------------------------------------- */
 
 typedef void (*lane_loop)(int64_t n, int64_t pitch, int64_t width, const void *in, void *out);

@@ -278,3 +278,15 @@ void ep__copy(uint32_t threads, const ep__walk *walk, size_t size, void *out, co
     }
     ep_parallel(threads, tiles, EP__PIECE / tile + 1, transpose_pieces, &c);
 }
+
+void ep__fill(void *out, uint64_t n, const void *element, size_t size)
+{
+    const size_t all = (size_t)n * size;
+    if (all == 0) return;
+    memcpy(out, element, size);
+    for (size_t done = size; done < all;) { /* what is there doubles */
+        const size_t more = done < all - done ? done : all - done;
+        memcpy((char *)out + done, out, more);
+        done += more;
+    }
+}

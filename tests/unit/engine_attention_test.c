@@ -113,7 +113,7 @@ static void rotary(void **state)
          "a 1x2x2x4 = 0.75 0.75 0.75 0.25 0.25 0.25 -0.25 0.5 0.75 0.5 0.25 -1 0.5 -0.25 "
          "0.5 0; b 5x2 = 0.75 -0.25 1 0.75 -0.5 0 0 0.5 0.5 0.75; c 5x2 = -0.25 0 -0.25 1 "
          "-0.5 0.25 -0.75 0.75 -0.25 -0.25; d:int64 1x2 = 5 1",
-         "y = RotaryEmbedding(a, b, c, d)", "!position 5 is outside [0, 4]"},
+         "y = RotaryEmbedding(a, b, c, d)", "!position 5; its tables have 5 rows"},
     };
     CHECK_ROWS(rows);
 }

@@ -191,7 +191,7 @@ static void stated_shapes(void **state)
         {17, "x=1x4", "y = NoSuchOperator(x)", "!not an operator edgeplan knows"},
         {17, "x=?x4", "y = Relu(x)", "!the shape of its input 'x' is not known"},
         {17, "x=1x4", "y, z = Relu(x)", "!output 1 ('z') is none of this operator's"},
-        {17, "c:bool=", "y = If(c)", "!that of a subgraph"},
+        {17, "c:bool=", "y = If(c)", "!that of a body"},
         {17, "c:bool= y?2x3", "y = If(c)", "2x3"},
     };
     CHECK_ROWS(rows);
