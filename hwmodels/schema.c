@@ -165,6 +165,8 @@ static const ep__field dla_rows[] = {
     BYTES(ep_dla, sram_bytes, WITH_DLA, 0, GIB, "SRAM of a core"),
     NUMBER(ep_dla, pointwise_elements, WITH_DLA, 0.1, 1e6,
            "INT8 elements that a core's post-processors take a cycle"),
+    INTEGER(ep_dla, pool_line_pixels, DLA_OPTIONAL, 0, 1 << 20,
+            "pixels of the lines that a pooling on the fly can keep open; 0: any number"),
     NUMBER(ep_dla, dram_gbps, WITH_DLA, 0.01, 1e5,
            "GB/s, the most a core pulls at dram.clock_mhz_max"),
     NUMBER(ep_dla, pipe_gbps, DLA_OPTIONAL, 0, 1e5,

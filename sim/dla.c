@@ -194,6 +194,16 @@ static ep_precision precision_of(const ep_plan *plan, const ep_kernel *kernel)
     return kernel->precision;
 }
 
+/* What streams reads and writes at the same time, each at the pace of its unit. */
+static void stream(counter *c, double read_bytes)
+{
+    ep_phases *phases = c->phases;
+    const double longer = fmax(read_bytes, phases->dram_bytes - read_bytes);
+    if (longer > 0) {
+        phases->dram_share = fmin(1, phases->dram_share * phases->dram_bytes / longer);
+    }
+}
+
 void ep__dla_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
                   ep_cost *cost)
 {
@@ -218,5 +228,7 @@ void ep__dla_cost(const ep_machine *machine, const ep_plan *plan, const ep_kerne
         }
     }
     for (uint32_t i = 0; i < kernel->n_inputs; i++) add_tensor(&c, kernel->inputs[i]);
+    const double read_bytes = phases->dram_bytes;
     for (uint32_t i = 0; i < kernel->n_outputs; i++) add_tensor(&c, kernel->outputs[i]);
+    if (phases->fills == 0) stream(&c, read_bytes);
 }
