@@ -118,20 +118,11 @@ static bool convolve(counter *c, const ep_layer *layer)
 
 /* ---- other layers -------------------------------------------------------------------------- */
 
-/* Passes of the post-processor over `layer`'s output; a pooling window is gathered line by line. */
-static double sdp_elements(const ep_layer *layer)
-{
-    double work = (double)layer->elements;
-    if (layer->type == EP_LAYER_POOLING) work *= (double)layer->window.kernel[0];
-    return work;
-}
-
 static void count_layer(counter *c, const ep_layer *layer)
 {
     const ep_dla *dla = &c->machine->dla;
     ep_phases *phases = c->phases;
     const double pass = (double)layer->elements / dla->pointwise_elements;
-    const double unit = pass * (double)dla->pipes; /* on the post-processor of one pipe */
     switch (layer->type) {
     case EP_LAYER_SHUFFLE:
     case EP_LAYER_RESIZE:
@@ -143,9 +134,9 @@ static void count_layer(counter *c, const ep_layer *layer)
         phases->bdma_cycles += pass;
         phases->dram_share = share_of_units(dla, 1);
         break;
-    case EP_LAYER_POOLING:
-        phases->sdp_cycles =
-            fmax(phases->sdp_cycles, unit * sdp_elements(layer) / (double)layer->elements);
+    case EP_LAYER_POOLING: /* a window is gathered line by line, on the pipes at work */
+        phases->sdp_cycles = fmax(phases->sdp_cycles, pass * (double)layer->window.kernel[0] *
+                                                          (double)dla->pipes / phases->pipes);
         break;
     default: /* stages of the post-processor work at the same time */
         phases->sdp_cycles = fmax(phases->sdp_cycles, pass);
