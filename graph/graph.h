@@ -541,10 +541,12 @@ typedef struct ep_plan {
     double crossing_bytes;          /* what its reformats move between GPU and DLA; 0: not known */
     uint32_t transitions;           /* (tensor, destination device) pairs that cross devices */
     uint32_t io_reformats;          /* reformats of network inputs and outputs */
-    bool native_io;        /* network inputs come as their first kernels like them, and outputs
-                              leave as their producers write them; else in linear layout */
-    bool dla_outputs_fp16; /* a network output that a DLA writes is FP16, whatever its layer's
-                              precision */
+    bool native_io;          /* network inputs come as their first kernels like them, and outputs
+                                leave as their producers write them; else in linear layout */
+    bool dla_outputs_fp16;   /* a network output that a DLA writes is FP16, whatever its layer's
+                                precision */
+    int64_t dla_pool_pixels; /* what a pooling behind a convolution can keep of its open lines; 0:
+ any number */
     bool sparse[EP_DEVICE_COUNT]; /* weights are 2:4 sparse wherever that device gains from it */
 } ep_plan;
 

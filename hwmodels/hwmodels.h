@@ -101,6 +101,7 @@ typedef struct ep_dla {
     uint64_t cbuf_bank_bytes;
     uint64_t sram_bytes;       /* a core */
     double pointwise_elements; /* a core and cycle, post-processor, INT8 */
+    int64_t pool_line_pixels;  /* line buffer of a pooling behind a convolution; 0: any number */
     double dram_gbps;          /* the most a core pulls, at dram.clock_mhz_max */
     double pipe_gbps;          /* the most one of its units pulls; 0: as much as the core */
     uint64_t rubik_line_bytes; /* 0: FP16 convolution runs on the pipes, and Rubik has none */

@@ -29,6 +29,19 @@ static uint32_t stages(const ep_layer *layers, const ep__region *region)
     return region->n - folded;
 }
 
+/* Lines that a pooling window keeps open at once, by ceil(window / stride) (NVDLA compiler,
+ * PDPNode); each is as wide as the result. */
+static bool pools_on_the_fly(const ep_plan *plan, const ep_layer *layer)
+{
+    static const int64_t lines[] = {1, 1, 2, 4, 4, 8, 8, 8, 8};
+    const int64_t n =
+        (layer->window.kernel[0] + layer->window.stride[0] - 1) / layer->window.stride[0];
+    const ep_shape *out = &plan->layers->network->tensors[layer->outputs[0]].shape;
+    if (plan->dla_pool_pixels == 0) return true;
+    if (n < 0 || n >= (int64_t)(sizeof lines / sizeof lines[0])) return false;
+    return lines[n] * out->dims[out->rank - 1] <= plan->dla_pool_pixels;
+}
+
 static ep__answer after_convolution(const ep_plan *plan, const ep__region *region,
                                     const uint32_t *added, uint32_t n_added)
 {
@@ -36,7 +49,9 @@ static ep__answer after_convolution(const ep_plan *plan, const ep__region *regio
     if (n_added != 1 || layers[region->members[region->n - 1]].type == EP_LAYER_POOLING) {
         return EP__REFUSED;
     }
-    if (layers[added[0]].type == EP_LAYER_POOLING) return EP__JOINED;
+    if (layers[added[0]].type == EP_LAYER_POOLING) {
+        return pools_on_the_fly(plan, &layers[added[0]]) ? EP__JOINED : EP__REFUSED;
+    }
     const bool room = stages(layers, region) < SDP_STAGES;
     return room && is_sdp(plan, &layers[added[0]]) ? EP__JOINED : EP__REFUSED;
 }

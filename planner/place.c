@@ -343,6 +343,7 @@ ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine,
     planned->plan = (ep_plan){
         .layers = layers,
         .strategy = s->name,
+        .dla_pool_pixels = machine->dla.pool_line_pixels,
         .dla_outputs_fp16 = options->io == EP_IO_NATIVE_FP16_OUT,
         .sparse = {[EP_GPU] = options->sparse && machine->gpu.sparse_speedup > 1,
                    [EP_DLA0] = options->sparse && machine->dla.sparse_speedup > 1,

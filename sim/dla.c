@@ -118,20 +118,11 @@ static bool convolve(counter *c, const ep_layer *layer)
 
 /* ---- other layers -------------------------------------------------------------------------- */
 
-/* Passes of the post-processor over `layer`'s output; a pooling window is gathered line by line. */
-static double sdp_elements(const ep_layer *layer)
-{
-    double work = (double)layer->elements;
-    if (layer->type == EP_LAYER_POOLING) work *= (double)layer->window.kernel[0];
-    return work;
-}
-
 static void count_layer(counter *c, const ep_layer *layer)
 {
     const ep_dla *dla = &c->machine->dla;
     ep_phases *phases = c->phases;
     const double pass = (double)layer->elements / dla->pointwise_elements;
-    const double unit = pass * (double)dla->pipes; /* on the post-processor of one pipe */
     switch (layer->type) {
     case EP_LAYER_SHUFFLE:
     case EP_LAYER_RESIZE:
@@ -143,9 +134,9 @@ static void count_layer(counter *c, const ep_layer *layer)
         phases->bdma_cycles += pass;
         phases->dram_share = share_of_units(dla, 1);
         break;
-    case EP_LAYER_POOLING:
-        phases->sdp_cycles =
-            fmax(phases->sdp_cycles, unit * sdp_elements(layer) / (double)layer->elements);
+    case EP_LAYER_POOLING: /* a window is gathered line by line, on the pipes at work */
+        phases->sdp_cycles = fmax(phases->sdp_cycles, pass * (double)layer->window.kernel[0] *
+                                                          (double)dla->pipes / phases->pipes);
         break;
     default: /* stages of the post-processor work at the same time */
         phases->sdp_cycles = fmax(phases->sdp_cycles, pass);
@@ -194,6 +185,16 @@ static ep_precision precision_of(const ep_plan *plan, const ep_kernel *kernel)
     return kernel->precision;
 }
 
+/* What streams reads and writes at the same time, each at the pace of its unit. */
+static void stream(counter *c, double read_bytes)
+{
+    ep_phases *phases = c->phases;
+    const double longer = fmax(read_bytes, phases->dram_bytes - read_bytes);
+    if (longer > 0) {
+        phases->dram_share = fmin(1, phases->dram_share * phases->dram_bytes / longer);
+    }
+}
+
 void ep__dla_cost(const ep_machine *machine, const ep_plan *plan, const ep_kernel *kernel,
                   ep_cost *cost)
 {
@@ -218,5 +219,7 @@ void ep__dla_cost(const ep_machine *machine, const ep_plan *plan, const ep_kerne
         }
     }
     for (uint32_t i = 0; i < kernel->n_inputs; i++) add_tensor(&c, kernel->inputs[i]);
+    const double read_bytes = phases->dram_bytes;
     for (uint32_t i = 0; i < kernel->n_outputs; i++) add_tensor(&c, kernel->outputs[i]);
+    if (phases->fills == 0) stream(&c, read_bytes);
 }

@@ -230,6 +230,41 @@ static void the_dla_pipeline_is_one_kernel(void **state)
            "[Conv+MaxPool] | [Relu]");
 }
 
+/* A window of 3 x 3 and stride 2 keeps two lines of the result open, one of stride 1 four: 128
+ * pixels hold lines of 64 and of 32. Each scale right behind the convolution is folded into its
+ * weights. */
+static void pooling_joins_while_its_lines_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        int width, stride;
+        bool joins;
+    } cases[] = {{128, 2, true}, {130, 2, false}, {32, 1, true}, {33, 1, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = {0};
+        char text[96];
+        (void)snprintf(text, sizeof text, "1x8x16x%d", cases[i].width);
+        onnx_input(&f.model, "x", EP_DTYPE_FLOAT, text);
+        onnx_weight(&f.model, "w", EP_DTYPE_FLOAT, "8x8x3x3");
+        onnx_weight(&f.model, "a", EP_DTYPE_FLOAT, "1x8x1x1");
+        onnx_node(&f.model, "c = Conv(x, w) pads=[1,1,1,1]");
+        onnx_node(&f.model, "m = Mul(c, a)");
+        onnx_node(&f.model, "n = Add(m, a)");
+        onnx_node(&f.model, "s = Add(n, x)");
+        onnx_node(&f.model, "r = Relu(s)");
+        (void)snprintf(text, sizeof text,
+                       "y = MaxPool(r) kernel_shape=[3,3] pads=[1,1,1,1] strides=[%d,%d]",
+                       cases[i].stride, cases[i].stride);
+        onnx_node(&f.model, "%s", text);
+        onnx_output(&f.model, "y", EP_DTYPE_FLOAT, NULL);
+        build_layers(&f);
+        make_plan(&f, "greedy", EP_CHOOSE_INT8);
+        assert_kernels(&f, cases[i].joins ? "[Conv+Mul+Add+Add+Relu+MaxPool]"
+                                          : "[Conv+Mul+Add+Add+Relu] | [MaxPool]");
+        fixture_free(&f);
+    }
+}
+
 /* The sigmoid of a SiLU needs a pass of its own, whose result the product then reads. */
 static void a_silu_leaves_the_convolution(void **state)
 {
@@ -371,6 +406,7 @@ int main(void)
         cmocka_unit_test(attention_is_one_kernel),
         cmocka_unit_test(a_softmax_without_values_is_its_own_kernel),
         cmocka_unit_test(the_dla_pipeline_is_one_kernel),
+        cmocka_unit_test(pooling_joins_while_its_lines_fit),
         cmocka_unit_test(a_silu_leaves_the_convolution),
         cmocka_unit_test(each_precision_has_its_input),
         cmocka_unit_test(a_crossing_is_one_reformat),
