@@ -49,11 +49,12 @@ void ep_arena_free(ep_arena *arena)
 
 static chunk *chunk_new(ep_arena *arena, size_t size)
 {
-    if (arena->total > arena->limit || size > arena->limit - arena->total) return NULL;
-    chunk *c = malloc(sizeof *c + size);
+    const size_t whole = sizeof(chunk) + size;
+    if (arena->total > arena->limit || whole > arena->limit - arena->total) return NULL;
+    chunk *c = malloc(whole);
     if (!c) return NULL;
     *c = (chunk){.size = size};
-    arena->total += sizeof *c + size;
+    arena->total += whole;
     return c;
 }
 

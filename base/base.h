@@ -128,8 +128,7 @@ void *ep_arena_take(ep_arena *arena, uint64_t count, size_t size);
 #define EP_NEW(arena, type, count) ((type *)ep_arena_take((arena), (count), sizeof(type)))
 /* The same, not zeroed: for large buffers that are written before they are read. */
 void *ep_arena_take_raw(ep_arena *arena, uint64_t count, size_t size);
-#define EP_NEW_RAW(arena, type, count)                                                             \
-    ((type *)ep_arena_take_raw((arena), (count), sizeof(type)))
+#define EP_NEW_RAW(arena, type, count) ((type *)ep_arena_take_raw((arena), (count), sizeof(type)))
 
 /* Copies; NULL when out of memory. */
 void *ep_arena_copy(ep_arena *arena, const void *bytes, size_t size);

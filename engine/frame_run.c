@@ -105,7 +105,9 @@ static ep_status adopt_outputs(ep__frame *frame, const ep_node *node, const ep_a
 {
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         const ep_array *from = &outputs[i];
-        if (node->outputs[i] == EP_NO_INDEX || from->dtype == EP_DTYPE_UNDEFINED) continue;
+        if (node->outputs[i] == EP_NO_INDEX) continue;
+        EP_FAIL_IF(from->dtype == EP_DTYPE_UNDEFINED, err, EP_BAD_MODEL,
+                   "output %u is none of this operator's", i);
         ep__cell *cell = &frame->cells[node->outputs[i]];
         EP_TRY(ep__cell_new(&frame->context->memory, from->dtype, &from->shape, cell, err));
         const uint64_t bytes = ep_dtype_bytes(from->dtype, from->n);

@@ -282,6 +282,15 @@ static void refusals(void **state)
     RUN(&f, FLOATS("2", 1, 2));
     teardown(&f);
 
+    onnx_input(&f.m, "x", EP_DTYPE_FLOAT, "2");
+    onnx_node(&f.m, "places: y, z = NonZero(x)");
+    onnx_node(&f.m, "r = Reshape(x, z)");
+    onnx_output(&f.m, "r", EP_DTYPE_FLOAT, NULL);
+    start(&f);
+    RUN_FAILS(&f, EP_BAD_MODEL, "node 'places' (NonZero): output 1 is none of this operator's",
+              FLOATS("2", 1, 2));
+    teardown(&f);
+
     onnx_input(&f.m, "x", EP_DTYPE_STRING, "2");
     onnx_node(&f.m, "y = Identity(x)");
     onnx_output(&f.m, "y", EP_DTYPE_STRING, "2");
