@@ -149,6 +149,7 @@ typedef struct ep_voltage_curve {
 /* Switching energy, at the last voltage of the domain's curve. Modules with the same chip share it,
  * whatever their highest clocks. */
 typedef struct ep_energy {
+    double gpu_cycle_nj;    /* the GPU while it runs anything, per cycle: clock tree, front end */
     double gpu_sm_cycle_nj; /* an SM that has work, per cycle */
     double gpu_mac_fp32_pj, gpu_mac_fp16_pj, gpu_mac_int8_pj;
     double gpu_l2_byte_pj;
@@ -156,10 +157,18 @@ typedef struct ep_energy {
     double dla_mac_fp16_pj, dla_mac_int8_pj;
     double dla_sram_byte_pj;
     double dram_byte_pj;
-    ep_voltage_curve gpu_voltage, dla_voltage;
+    double cpu_cycle_nj;       /* a CPU core at work, per cycle */
+    double enqueue_cpu_cycles; /* of the CPU core that launches a kernel of the GPU */
+    ep_voltage_curve gpu_voltage, dla_voltage, cpu_voltage;
     /* which rail feeds what: index into rails */
-    uint32_t gpu_rail, dla_rail, dram_rail;
+    uint32_t gpu_rail, dla_rail, dram_rail, cpu_rail;
 } ep_energy;
+
+/* From the mains to the module. */
+typedef struct ep_supply {
+    double carrier_w;  /* of the carrier board, in no rail */
+    double efficiency; /* of the adapter; 0: not known, and nothing is said about the mains */
+} ep_supply;
 
 /* A power mode of nvpmodel. */
 typedef struct ep_mode {
@@ -202,6 +211,7 @@ typedef struct ep_machine {
     const ep_rail *rails;
     const char *rails_total; /* what the board's monitor calls their sum, "VDD_IN"; or NULL */
     ep_energy energy;
+    ep_supply supply;
     uint32_t n_modes;
     const ep_mode *modes; /* as in the file */
     uint32_t n_advertised;
@@ -268,7 +278,8 @@ typedef struct ep_point {
     double dram_gbps;     /* reachable by all together: peak x efficiency */
     double gpu_dram_gbps; /* by the GPU alone: its SMs and clock may limit first */
     double dla_dram_gbps; /* by one DLA core */
-    double gpu_energy_scale, dla_energy_scale; /* (V(f) / the last voltage of the curve)^2 */
+    /* (V(f) / the last voltage of the curve)^2 */
+    double gpu_energy_scale, dla_energy_scale, cpu_energy_scale;
     double budget_w;
 } ep_point;
 

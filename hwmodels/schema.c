@@ -265,6 +265,8 @@ TABLE(rail_block, ep_rail, rail_rows);
 static const ep__field energy_rows[] = {
     SOURCE(REQUIRED),
     NOTE,
+    NUMBER(ep_energy, gpu_cycle_nj, OPTIONAL, 0, 1e6,
+           "nJ, the GPU while it runs anything, per cycle: clock tree, front end, L2"),
     NUMBER(ep_energy, gpu_sm_cycle_nj, REQUIRED, 0, 1e6, "nJ, an SM with work, per cycle"),
     NUMBER(ep_energy, gpu_mac_fp32_pj, REQUIRED, 0, PJ_MAX, "pJ, FP32 or TF32 MAC on the GPU"),
     NUMBER(ep_energy, gpu_mac_fp16_pj, REQUIRED, 0, PJ_MAX, "pJ, FP16 MAC on the GPU"),
@@ -275,13 +277,26 @@ static const ep__field energy_rows[] = {
     NUMBER(ep_energy, dla_mac_int8_pj, WITH_DLA, 0, PJ_MAX, "pJ, INT8 MAC on the DLA"),
     NUMBER(ep_energy, dla_sram_byte_pj, WITH_DLA, 0, PJ_MAX, "pJ, byte to or from DLA SRAM"),
     NUMBER(ep_energy, dram_byte_pj, REQUIRED, 0, PJ_MAX, "pJ, byte to or from memory"),
+    NUMBER(ep_energy, cpu_cycle_nj, OPTIONAL, 0, 1e6, "nJ, a CPU core at work, per cycle"),
+    NUMBER(ep_energy, enqueue_cpu_cycles, OPTIONAL, 0, 1e9,
+           "CPU cycles to launch a kernel of the GPU, on one core"),
     CURVE(ep_energy, gpu_voltage, REQUIRED, "GPU: linear between points, flat outside"),
     CURVE(ep_energy, dla_voltage, WITH_DLA, "DLA: the same"),
+    CURVE(ep_energy, cpu_voltage, OPTIONAL, "CPU: the same"),
     RAIL(ep_energy, gpu_rail, REQUIRED, "that feeds the GPU"),
     RAIL(ep_energy, dla_rail, WITH_DLA, "that feeds the DLA"),
     RAIL(ep_energy, dram_rail, REQUIRED, "on which memory traffic shows"),
+    RAIL(ep_energy, cpu_rail, OPTIONAL, "that feeds the CPU; the first when left out"),
 };
 TABLE(energy_block, ep_energy, energy_rows);
+
+static const ep__field supply_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    NUMBER(ep_supply, carrier_w, REQUIRED, 0, 1e4, "W of the carrier board that no rail shows"),
+    NUMBER(ep_supply, efficiency, REQUIRED, 0.1, 1, "of the adapter"),
+};
+TABLE(supply_block, ep_supply, supply_rows);
 
 static const ep__field mode_rows[] = {
     SOURCE(REQUIRED),
@@ -337,6 +352,7 @@ static const ep__field machine_rows[] = {
     TEXT(ep_machine, rails_total, OPTIONAL, "what the board's monitor calls the sum of the rails"),
     BLOCK(ep_machine, energy, ep_energy, REQUIRED, &energy_block,
           "switching energy, at the last voltage of the curves"),
+    BLOCK(ep_machine, supply, ep_supply, OPTIONAL, &supply_block, "from the mains to the module"),
     LIST(ep_machine, modes, n_modes, ep_mode, REQUIRED, 32, &mode_block, "power modes"),
     LIST(ep_machine, advertised, n_advertised, ep_advertised, OPTIONAL, 16, &advertised_block,
          "figures that the maker prints, to check the others against: 'plan hw check'"),

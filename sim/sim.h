@@ -217,13 +217,18 @@ typedef struct ep_unit_busy {
 typedef struct ep_run {
     double latency_ns;     /* of one batch */
     double throughput_ips; /* images a second at the steady rate */
+    double period_ns;      /* between batches at that rate */
     double power_w;        /* module: the rails summed, idle included, back to back */
+    double idle_w;         /* in power_w: the rails when nothing runs */
+    double wall_w;         /* the same with carrier board and adapter; 0: not known */
     double energy_mj;      /* power / throughput: of one image */
     double gpu_ns, dla_ns; /* of one batch, in latency_ns: kernels on the GPU, reformats included,
                               and on the DLA core; submissions are in neither */
     double submit_ns;      /* of one batch, in latency_ns: submitting its loadables */
     double gpu_w, dla_w;   /* in power_w: what the GPU and the DLA cores add to their rails' idle */
-    double dram_w;         /* power, and DRAM for both, on average at the steady rate */
+    double dram_w, cpu_w;  /* power, DRAM for both, and the CPU that serves them, on average at the
+                              steady rate */
+    double submit_nj;      /* CPU energy of submit_ns */
     const char *bound;     /* "compute", "memory", "launch", "transitions": what takes most of the
                               latency */
     uint32_t n_units;
@@ -231,9 +236,11 @@ typedef struct ep_run {
     uint32_t n_rails;
     const double *rail_w;    /* per rail of the machine */
     const double *kernel_ns; /* per kernel of the plan */
+    const double *kernel_nj; /* per kernel: what it adds to idle, on all rails */
     const uint32_t *tactic;  /* per kernel: the one chosen at this point */
     const double *layer_ns;  /* per layer: its share of its kernel, by work; reformats, gaps and
                                 submissions are in no layer */
+    const double *layer_nj;  /* per layer: the same share of its kernel's energy */
     bool over_budget;        /* power_w passes the mode's budget */
 } ep_run;
 
@@ -247,6 +254,12 @@ typedef struct ep_run_options {
  * power the DLA core of the plan. */
 ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
                      const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err);
+
+/* ---- power --------------------------------------------------------------------------------- */
+
+/* What the mains give when the module draws `module_w`: carrier board and adapter added. 0: the
+ * machine says nothing about them. */
+double ep_sim_wall_w(const ep_machine *machine, double module_w);
 
 /* ---- memory -------------------------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ typedef struct pace {
     double period_ns;  /* between batches on a core at the steady rate: the next submission overlaps
                           the current inference */
     double dram_ns;    /* a batch would take with all of the memory bandwidth for itself */
-    double gpu_nj, dla_nj, dram_nj; /* a batch, above idle */
+    double gpu_nj, dla_nj, dram_nj, cpu_nj; /* a batch, above idle */
 } pace;
 
 /* ---- one network on one engine ------------------------------------------------------------- */
@@ -113,6 +113,7 @@ static ep_status pace_of_plan(const job *j, const ep_planned *planned, bool cut,
     out->gpu_nj = cut ? 0 : run.gpu_w * run_period_ns;
     out->dla_nj = run.dla_w * run_period_ns;
     out->dram_nj = run.dram_w * run_period_ns;
+    out->cpu_nj = run.cpu_w * run_period_ns;
     return EP_OK;
 }
 
@@ -257,6 +258,7 @@ static double power_w(const job *j, const pace *paces, uint32_t n, uint32_t rail
         if (rail == EP_NO_INDEX || rail == energy->gpu_rail) w += paces[i].gpu_nj * rate;
         if (rail == EP_NO_INDEX || rail == energy->dla_rail) w += paces[i].dla_nj * rate;
         if (rail == EP_NO_INDEX || rail == energy->dram_rail) w += paces[i].dram_nj * rate;
+        if (rail == EP_NO_INDEX || rail == energy->cpu_rail) w += paces[i].cpu_nj * rate;
     }
     return w;
 }
