@@ -134,6 +134,7 @@ typedef struct ep_cpu {
 typedef struct ep_rail {
     const char *name; /* "VDD_GPU_SOC" */
     double idle_w;
+    bool is_hidden; /* in the total, but the monitor does not show it */
 } ep_rail;
 
 /* Voltage of a clock domain: V(f) between two points, linear; below the first, flat. */
@@ -169,6 +170,35 @@ typedef struct ep_supply {
     double carrier_w;  /* of the carrier board, in no rail */
     double efficiency; /* of the adapter; 0: not known, and nothing is said about the mains */
 } ep_supply;
+
+/* A place whose temperature is watched: heated by its rail, cooled by the heat sink. */
+typedef struct ep_zone {
+    const char *name; /* "GPU" */
+    uint32_t rail;    /* index into rails */
+    double k_per_w;   /* to the heat sink */
+    double j_per_k;
+} ep_zone;
+
+typedef struct ep_heatsink {
+    const char *name; /* "kit" */
+    double k_per_w;   /* to ambient air */
+    double j_per_k;
+} ep_heatsink;
+
+#define EP_MAX_ZONES 8
+
+typedef struct ep_thermal {
+    bool unverified;                /* constants without a source are among them */
+    double throttle_c, shutdown_c;  /* trips of any zone; 0: nothing is known about heat */
+    double hysteresis_k;            /* below throttle_c by this clocks rise again */
+    double poll_s;                  /* how often that is looked at: a step of the clocks each */
+    double leakage_w;               /* of the first zone at reference_c, part of its idle */
+    double reference_c, doubling_k; /* it doubles every so many K; 0: it stays */
+    uint32_t n_zones;
+    const ep_zone *zones;
+    uint32_t n_heatsinks;
+    const ep_heatsink *heatsinks; /* the first is the usual one */
+} ep_thermal;
 
 /* A power mode of nvpmodel. */
 typedef struct ep_mode {
@@ -212,6 +242,7 @@ typedef struct ep_machine {
     const char *rails_total; /* what the board's monitor calls their sum, "VDD_IN"; or NULL */
     ep_energy energy;
     ep_supply supply;
+    ep_thermal thermal;
     uint32_t n_modes;
     const ep_mode *modes; /* as in the file */
     uint32_t n_advertised;

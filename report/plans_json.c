@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "report/json.h"
+#include "report/limits.h"
 #include "report/summary.h"
 
 static void write_units(ep_text *out, const ep_run *run)
@@ -186,6 +187,7 @@ static void write_mode(ep_text *out, const ep_report *report, uint32_t m,
         ep__json_open(out, NULL, '{');
         ep__json_text(out, "strategy", plan->planned->plan.strategy);
         if (run) {
+            ep__json_limited(out, report, p, m);
             write_run(out, report, plan, run, kernel_of[p]);
         } else {
             ep__json_text(out, "cannot_run", plan->cannot_run[m]);

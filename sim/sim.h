@@ -261,6 +261,62 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
  * machine says nothing about them. */
 double ep_sim_wall_w(const ep_machine *machine, double module_w);
 
+/* ---- clocks below those of a mode ---------------------------------------------------------- */
+
+/* A plan at a share of the clocks of its mode, GPU and DLA alike: how a governor or a throttle
+ * lowers them. */
+typedef struct ep_level {
+    double share;
+    ep_mode mode;   /* with the lowered clocks */
+    ep_point point; /* of it */
+    ep_run run;
+} ep_level;
+
+#define EP_LEVELS 17 /* 100 % to 20 %, every 5 %: a step is about that of the GPU's clocks */
+
+/* All levels, the clocks of `mode` first; EP_LEVELS of them in `arena`. Errors: as ep_sim_run. */
+ep_status ep_sim_levels(const ep_plan *plan, const ep_cost *costs, const ep_machine *machine,
+                        const ep_mode *mode, const ep_run_options *options, ep_arena *arena,
+                        const ep_level **out, ep_error *err);
+
+/* The highest level that stays within `budget_w` (0: the first); the lowest when none does. */
+uint32_t ep_sim_level_within(const ep_level *levels, double budget_w);
+
+/* ---- heat ---------------------------------------------------------------------------------- */
+
+typedef struct ep_heat_options {
+    double ambient_c;
+    ep_heatsink heatsink;
+    double duration_s;
+} ep_heat_options;
+
+#define EP_HEAT_DURATION_MAX_S 86400
+
+/* After each second. */
+typedef struct ep_heat_sample {
+    uint32_t level;
+    double power_w; /* with leakage */
+    double zone_c[EP_MAX_ZONES];
+} ep_heat_sample;
+
+/* From ambient temperature on, inferences back to back. */
+typedef struct ep_heat {
+    double burst_ips, burst_w;         /* cold, at the first level */
+    double sustained_ips, sustained_w; /* on average over the last quarter */
+    double gpu_mhz, dla_mhz;           /* the same */
+    double throttle_s, shutdown_s;     /* when first; negative: never */
+    double sink_c;                     /* at the end */
+    double max_c;                      /* the highest of any zone, in which */
+    const char *hottest;
+    uint32_t n_samples; /* fewer than seconds after a shutdown */
+    const ep_heat_sample *samples;
+} ep_heat;
+
+/* Levels as ep_sim_levels has them, `start` the highest that may be used. The machine must have
+ * `thermal`. */
+ep_status ep_sim_heat(const ep_machine *machine, const ep_level *levels, uint32_t start,
+                      const ep_heat_options *options, ep_arena *arena, ep_heat *out, ep_error *err);
+
 /* ---- memory -------------------------------------------------------------------------------- */
 
 typedef struct ep_footprint {
