@@ -36,13 +36,13 @@ static void add_dla_units(const ep_phases *phases, const ep_point *point, double
 }
 
 static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
-                      const ep__breakdown *b, double ns, totals *t)
+                      const ep__breakdown *b, totals *t)
 {
     if (ep_device_is_dla(cost->device)) {
-        t->dla_ns += ns;
-        add_dla_units(phases, point, ns - b->floor_ns, t);
+        t->dla_ns += b->total_ns;
+        add_dla_units(phases, point, b->total_ns - b->floor_ns, t);
     } else {
-        t->gpu_ns += ns;
+        t->gpu_ns += b->total_ns;
         const double cycles = phases->tiles * phases->tensor_tile_cycles / (double)point->gpu_sms;
         t->tensor_ns += cycles_ns(cycles, point->gpu_mhz);
     }
@@ -50,19 +50,17 @@ static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_poi
 }
 
 static void add_kernel(const ep_kernel *kernel, const ep_cost *cost, const ep_phases *phases,
-                       const ep_point *point, const ep__breakdown *breakdown, totals *t)
+                       const ep_point *point, const ep__breakdown *b, totals *t)
 {
-    const ep__breakdown b = *breakdown;
-    const double ns = b.total_ns;
-    add_units(cost, phases, point, &b, ns, t);
+    add_units(cost, phases, point, b, t);
     if (kernel->kind == EP_KERNEL_REFORMAT) {
-        t->transition_ns += ns;
-    } else if (b.floor_ns > fmax(b.compute_ns, b.memory_ns)) {
-        t->launch_ns += ns;
-    } else if (b.memory_ns > b.compute_ns) {
-        t->memory_ns += ns;
+        t->transition_ns += b->total_ns;
+    } else if (b->floor_ns > fmax(b->compute_ns, b->memory_ns)) {
+        t->launch_ns += b->total_ns;
+    } else if (b->memory_ns > b->compute_ns) {
+        t->memory_ns += b->total_ns;
     } else {
-        t->compute_ns += ns;
+        t->compute_ns += b->total_ns;
     }
 }
 

@@ -113,7 +113,7 @@ static ep_status pace_of_plan(const job *j, const ep_planned *planned, bool cut,
     out->gpu_nj = cut ? 0 : run.gpu_w * run_period_ns;
     out->dla_nj = run.dla_w * run_period_ns;
     out->dram_nj = run.dram_w * run_period_ns;
-    out->cpu_nj = run.cpu_w * run_period_ns;
+    out->cpu_nj = cut ? run.submit_nj : run.cpu_w * run_period_ns;
     return EP_OK;
 }
 

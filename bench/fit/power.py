@@ -6,12 +6,14 @@ usage: bench/fit/power.py [PLAN]     (default: build/cli/plan; run in the root o
 Power is linear in the energies: P = idle + sum of energy x count / time. So one run of `plan
 validate` with each energy alone gives its share in every row, and the fit is non-negative least
 squares of the relative errors. Odd rows of a group, in the order of the file, are fitted, the even
-ones only checked; but of orin-wall-power, whose three rows are all of one network, the last.
+ones only checked; but of orin-wall-power, whose three rows are all of one network, the last. Then
+all rows are fitted but those of one network at a time, which are checked.
 
 h200-power: all energies of the GPU. Orin: an SM at work, the others held (they follow from its
 stress, or are not verified). orin-dla-perf-per-watt is the energy of the GPU over that of the DLA,
 an image each: its inverse is linear in the energies of the DLA, those of the GPU held.
 """
+import csv
 import json
 import subprocess
 import sys
@@ -59,6 +61,10 @@ def say(what, pairs):
     print(f"  {what}: {n} rows, median {errors[n // 2]:.1f} %, p90 {p90:.1f} %, bias {bias:+.1f} %")
 
 
+def workloads(group):
+    return {r["id"]: r["workload"] for r in csv.DictReader(open(group[0]))}
+
+
 def solve(title, groups, keys, given, invert, half=lambda n: range(0, n, 2)):
     """Each key alone is 1."""
     def predict(sets):
@@ -72,18 +78,27 @@ def solve(title, groups, keys, given, invert, half=lambda n: range(0, n, 2)):
                for column in alone]
     target = [(1 / m if invert else m - b) for m, b in zip(measured, base)]
     weight = [(m if invert else 1 / m) for m in measured]
+
+    def fit_rows(which):
+        return fit([[c[i] for i in which] for c in columns], [target[i] for i in which],
+                   [weight[i] for i in which])
+
+    def predicted(x, i):
+        p = base[i] + sum(c[i] * v for c, v in zip(columns, x))
+        return 1 / p if invert else p
     fitted = half(len(measured))
-    x = fit([[c[i] for i in fitted] for c in columns], [target[i] for i in fitted],
-            [weight[i] for i in fitted])
+    x = fit_rows(fitted)
     print(title)
     for key, value in zip(keys, x):
         print(f"  {key} = {value:.4g}")
-    pairs = []
-    for i, m in enumerate(measured):
-        p = base[i] + sum(c[i] * v for c, v in zip(columns, x))
-        pairs.append((m, 1 / p if invert else p))
+    pairs = [(m, predicted(x, i)) for i, m in enumerate(measured)]
     say("fitted", [pairs[i] for i in fitted])
     say("checked", [pair for i, pair in enumerate(pairs) if i not in fitted])
+    of = [workloads(groups[0])[name] for name, _, _ in alone[0]]
+    if len(set(of)) > 2:
+        without = {w: fit_rows([i for i, v in enumerate(of) if v != w]) for w in set(of)}
+        say("its network left out", [(m, predicted(without[of[i]], i))
+                                     for i, m in enumerate(measured)])
     if "-v" in sys.argv:
         for (name, _, _), (m, p) in zip(alone[0], pairs):
             print(f"  {name:40} {m:8.2f} {p:8.2f} {100 * (p / m - 1):+6.1f} %")
