@@ -244,6 +244,7 @@ static void higher_clocks_never_save_power(void **state)
         ep_mode mode = f.machine->modes[0];
         assert_never_frugaler(&f, &mode, &mode.gpu_mhz, f.machine->gpu.clock_mhz_max);
         assert_never_frugaler(&f, &mode, &mode.dla_mhz, f.machine->dla.clock_mhz_max);
+        assert_never_frugaler(&f, &mode, &mode.dram_mhz, f.machine->dram.clock_mhz_max);
     }
     fixture_free(&f);
 }
