@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/limits.h"
 #include "cli/machine.h"
 #include "cli/model.h"
 #include "cli/workload.h"
@@ -32,6 +33,11 @@ enum {
     MAX_SHAPES,
     LEVEL,
     TIMINGS,
+    GOVERNOR,
+    AMBIENT,
+    HEATSINK,
+    DURATION,
+    TEGRASTATS,
     JSON,
     CSV,
     LAYERS,
@@ -74,6 +80,14 @@ static const ep__option options[N_OPTIONS] = {
                "how many tactics of the GPU the builder tries (default: 3)"},
     [TIMINGS] = {"--timing-cache", "FILE",
                  "keeps the fastest tactics in FILE, and takes from it what it knows"},
+    [GOVERNOR] = {"--governor", NULL,
+                  "lowers clocks until a mode's budget holds, and says to what"},
+    [AMBIENT] = {"--ambient", "C", "heat: temperature of the air (default: 25)"},
+    [HEATSINK] = {"--heatsink", "NAME|K/W", "heat: what cools the module (default: the kit's)"},
+    [DURATION] = {"--duration", "TIME", "heat: how long it runs, 600s, 10min, 1h (default: 600s)"},
+    [TEGRASTATS] = {"--tegrastats", "FILE",
+                    "writes what the board's tool would print of the last plan, in the first\n"
+                    "mode that it runs in"},
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
@@ -96,6 +110,7 @@ typedef struct planning {
     uint32_t n_plans;
     ep_planned **planned; /* NULL until made */
     ep_report_plan *plans;
+    ep__limits limits;
 } planning;
 
 static bool is_all(const char *text)
@@ -244,7 +259,9 @@ static ep_status run_plan(planning *job, ep_report_plan *plan, uint32_t *n_ran, 
 {
     ep_run *runs = EP_NEW(job->arena, ep_run, job->n_modes);
     const char **cannot_run = EP_NEW(job->arena, const char *, job->n_modes);
-    if (!runs || !cannot_run) return ep_fail_memory(err);
+    ep_report_limited *limited = EP_NEW(job->arena, ep_report_limited, job->n_modes);
+    if (!runs || !cannot_run || !limited) return ep_fail_memory(err);
+    const bool has_limits = job->limits.governor || job->limits.heat;
     for (uint32_t m = 0; m < job->n_modes; m++) {
         const ep_point point = ep_point_of(job->machine, job->modes[m]);
         const bool both = job->plan_options.dla == EP_DLA_BOTH && point.dla_cores > 1;
@@ -254,6 +271,10 @@ static ep_status run_plan(planning *job, ep_report_plan *plan, uint32_t *n_ran, 
                                             &run_options, job->arena, &runs[m], err);
         if (status == EP_OK) {
             ++*n_ran;
+            if (has_limits) {
+                EP_TRY(ep__limits_apply(&job->limits, job->machine, plan->planned, job->modes[m],
+                                        &run_options, job->arena, &runs[m], &limited[m], err));
+            }
         } else if (status == EP_INFEASIBLE) {
             cannot_run[m] = ep_arena_string(job->arena, err->text, strlen(err->text));
             if (!cannot_run[m]) return ep_fail_memory(err);
@@ -262,8 +283,18 @@ static ep_status run_plan(planning *job, ep_report_plan *plan, uint32_t *n_ran, 
         }
     }
     plan->runs = runs;
+    if (has_limits) plan->limited = limited;
     plan->cannot_run = cannot_run;
     return EP_OK;
+}
+
+static ep_status write_tegrastats(const ep_report *report, const char *path, ep_error *err)
+{
+    ep_text lines = {0};
+    ep_status status = ep_report_tegrastats(report, &lines, err);
+    if (status == EP_OK) status = ep_file_write(path, ep_text_cstr(&lines), lines.length, err);
+    ep_text_free(&lines);
+    return status;
 }
 
 static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
@@ -277,7 +308,10 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                               .modes = job->modes,
                               .n_plans = job->n_plans,
                               .plans = job->plans,
-                              .show_layers = job->given[LAYERS]};
+                              .show_layers = job->given[LAYERS],
+                              .governor = job->limits.governor,
+                              .heat_options = job->limits.heat ? &job->limits.heat_options : NULL};
+    if (job->given[TEGRASTATS]) EP_TRY(write_tegrastats(&report, job->given[TEGRASTATS], err));
     if (job->given[JSON]) return ep_report_json(&report, out, err);
     if (job->given[CSV]) return ep_report_csv(&report, out, err);
     return ep_report_table(&report, job->args->width, out, err);
@@ -320,6 +354,12 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
     job->arena = ep_arena_new();
     if (!job->arena) return ep_fail_memory(err);
     EP_TRY(load_machine(job, err));
+    const ep__limit_texts limits = {.governor = job->given[GOVERNOR],
+                                    .ambient = job->given[AMBIENT],
+                                    .heatsink = job->given[HEATSINK],
+                                    .duration = job->given[DURATION],
+                                    .tegrastats = job->given[TEGRASTATS]};
+    EP_TRY(ep__limits_parse(&limits, job->machine, &job->limits, err));
     if (job->given[TIMINGS]) {
         EP_TRY(ep_timings_load(job->given[TIMINGS], &job->timings, err));
         job->plan_options.search.timings = job->timings;

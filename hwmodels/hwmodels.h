@@ -138,6 +138,7 @@ typedef struct ep_cpu {
 typedef struct ep_rail {
     const char *name; /* "VDD_GPU_SOC" */
     double idle_w;
+    bool is_hidden; /* in the total, but the monitor does not show it */
 } ep_rail;
 
 /* Voltage of a clock domain: V(f) between two points, linear; below the first, flat. */
@@ -153,6 +154,7 @@ typedef struct ep_voltage_curve {
 /* Switching energy, at the last voltage of the domain's curve. Modules with the same chip share it,
  * whatever their highest clocks. */
 typedef struct ep_energy {
+    double gpu_cycle_nj;    /* the GPU while it runs anything, per cycle: clock tree, front end */
     double gpu_sm_cycle_nj; /* an SM that has work, per cycle */
     double gpu_mac_fp32_pj, gpu_mac_fp16_pj, gpu_mac_int8_pj;
     double gpu_l2_byte_pj;
@@ -160,10 +162,47 @@ typedef struct ep_energy {
     double dla_mac_fp16_pj, dla_mac_int8_pj;
     double dla_sram_byte_pj;
     double dram_byte_pj;
-    ep_voltage_curve gpu_voltage, dla_voltage;
+    double cpu_cycle_nj;       /* a CPU core at work, per cycle */
+    double enqueue_cpu_cycles; /* of the CPU core that launches a kernel of the GPU */
+    ep_voltage_curve gpu_voltage, dla_voltage, cpu_voltage;
     /* which rail feeds what: index into rails */
-    uint32_t gpu_rail, dla_rail, dram_rail;
+    uint32_t gpu_rail, dla_rail, dram_rail, cpu_rail;
 } ep_energy;
+
+/* From the mains to the module. */
+typedef struct ep_supply {
+    double carrier_w;  /* of the carrier board, in no rail */
+    double efficiency; /* of the adapter; 0: not known, and nothing is said about the mains */
+} ep_supply;
+
+/* A place whose temperature is watched: heated by its rail, cooled by the heat sink. */
+typedef struct ep_zone {
+    const char *name; /* "GPU" */
+    uint32_t rail;    /* index into rails */
+    double k_per_w;   /* to the heat sink */
+    double j_per_k;
+} ep_zone;
+
+typedef struct ep_heatsink {
+    const char *name; /* "kit" */
+    double k_per_w;   /* to ambient air */
+    double j_per_k;
+} ep_heatsink;
+
+#define EP_MAX_ZONES 8
+
+typedef struct ep_thermal {
+    bool unverified;                /* constants without a source are among them */
+    double throttle_c, shutdown_c;  /* trips of any zone; 0: nothing is known about heat */
+    double hysteresis_k;            /* below throttle_c by this clocks rise again */
+    double poll_s;                  /* how often that is looked at: a step of the clocks each */
+    double leakage_w;               /* of the first zone at reference_c, part of its idle */
+    double reference_c, doubling_k; /* it doubles every so many K; 0: it stays */
+    uint32_t n_zones;
+    const ep_zone *zones;
+    uint32_t n_heatsinks;
+    const ep_heatsink *heatsinks; /* the first is the usual one */
+} ep_thermal;
 
 /* A power mode of nvpmodel. */
 typedef struct ep_mode {
@@ -206,6 +245,8 @@ typedef struct ep_machine {
     const ep_rail *rails;
     const char *rails_total; /* what the board's monitor calls their sum, "VDD_IN"; or NULL */
     ep_energy energy;
+    ep_supply supply;
+    ep_thermal thermal;
     uint32_t n_modes;
     const ep_mode *modes; /* as in the file */
     uint32_t n_advertised;
@@ -272,7 +313,8 @@ typedef struct ep_point {
     double dram_gbps;     /* reachable by all together: peak x efficiency */
     double gpu_dram_gbps; /* by the GPU alone: its SMs and clock may limit first */
     double dla_dram_gbps; /* by one DLA core */
-    double gpu_energy_scale, dla_energy_scale; /* (V(f) / the last voltage of the curve)^2 */
+    /* (V(f) / the last voltage of the curve)^2 */
+    double gpu_energy_scale, dla_energy_scale, cpu_energy_scale;
     double budget_w;
 } ep_point;
 

@@ -21,6 +21,7 @@ static double volt_at(const ep_voltage_curve *curve, double clock_mhz)
 /* Switching energy goes with the square of the voltage. */
 static double energy_scale(const ep_voltage_curve *curve, double clock_mhz)
 {
+    if (curve->n == 0) return 1; /* not known: as at the highest clock */
     const double ratio = volt_at(curve, clock_mhz) / curve->points[curve->n - 1].volt;
     return ratio * ratio;
 }
@@ -52,6 +53,7 @@ ep_point ep_point_of(const ep_machine *machine, const ep_mode *mode)
         .gpu_energy_scale = energy_scale(&machine->energy.gpu_voltage, mode->gpu_mhz),
         .dla_energy_scale =
             dla->cores == 0 ? 0 : energy_scale(&machine->energy.dla_voltage, mode->dla_mhz),
+        .cpu_energy_scale = energy_scale(&machine->energy.cpu_voltage, mode->cpu_mhz),
         .budget_w = mode->budget_w,
     };
 }

@@ -262,6 +262,12 @@ static const ep__field rail_rows[] = {
     NOTE,
     TEXT(ep_rail, name, REQUIRED, "as the board's monitor shows it"),
     NUMBER(ep_rail, idle_w, REQUIRED, 0, 1e4, "W, nothing running"),
+    {.key = "hidden",
+     .kind = EP__BOOL,
+     .presence = EP__OPTIONAL,
+     .max = 1,
+     .offset = AT(ep_rail, is_hidden, bool),
+     .doc = "in rails_total, but the board's monitor has no line for it"},
 };
 TABLE(rail_block, ep_rail, rail_rows);
 
@@ -269,6 +275,8 @@ TABLE(rail_block, ep_rail, rail_rows);
 static const ep__field energy_rows[] = {
     SOURCE(REQUIRED),
     NOTE,
+    NUMBER(ep_energy, gpu_cycle_nj, OPTIONAL, 0, 1e6,
+           "nJ, the GPU while it runs anything, per cycle: clock tree, front end, L2"),
     NUMBER(ep_energy, gpu_sm_cycle_nj, REQUIRED, 0, 1e6, "nJ, an SM with work, per cycle"),
     NUMBER(ep_energy, gpu_mac_fp32_pj, REQUIRED, 0, PJ_MAX, "pJ, FP32 or TF32 MAC on the GPU"),
     NUMBER(ep_energy, gpu_mac_fp16_pj, REQUIRED, 0, PJ_MAX, "pJ, FP16 MAC on the GPU"),
@@ -279,13 +287,64 @@ static const ep__field energy_rows[] = {
     NUMBER(ep_energy, dla_mac_int8_pj, WITH_DLA, 0, PJ_MAX, "pJ, INT8 MAC on the DLA"),
     NUMBER(ep_energy, dla_sram_byte_pj, WITH_DLA, 0, PJ_MAX, "pJ, byte to or from DLA SRAM"),
     NUMBER(ep_energy, dram_byte_pj, REQUIRED, 0, PJ_MAX, "pJ, byte to or from memory"),
+    NUMBER(ep_energy, cpu_cycle_nj, OPTIONAL, 0, 1e6, "nJ, a CPU core at work, per cycle"),
+    NUMBER(ep_energy, enqueue_cpu_cycles, OPTIONAL, 0, 1e9,
+           "CPU cycles to launch a kernel of the GPU, on one core"),
     CURVE(ep_energy, gpu_voltage, REQUIRED, "GPU: linear between points, flat outside"),
     CURVE(ep_energy, dla_voltage, WITH_DLA, "DLA: the same"),
+    CURVE(ep_energy, cpu_voltage, OPTIONAL, "CPU: the same"),
     RAIL(ep_energy, gpu_rail, REQUIRED, "that feeds the GPU"),
     RAIL(ep_energy, dla_rail, WITH_DLA, "that feeds the DLA"),
     RAIL(ep_energy, dram_rail, REQUIRED, "on which memory traffic shows"),
+    RAIL(ep_energy, cpu_rail, OPTIONAL, "that feeds the CPU; the first when left out"),
 };
 TABLE(energy_block, ep_energy, energy_rows);
+
+static const ep__field supply_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    NUMBER(ep_supply, carrier_w, REQUIRED, 0, 1e4, "W of the carrier board that no rail shows"),
+    NUMBER(ep_supply, efficiency, REQUIRED, 0.1, 1, "of the adapter"),
+};
+TABLE(supply_block, ep_supply, supply_rows);
+
+static const ep__field zone_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_zone, name, REQUIRED, "as the board's monitor calls it"),
+    RAIL(ep_zone, rail, REQUIRED, "that heats it"),
+    NUMBER(ep_zone, k_per_w, REQUIRED, 0.001, 1000, "K a W, to the heat sink"),
+    NUMBER(ep_zone, j_per_k, REQUIRED, 0.001, 1e6, "J to warm it by a K"),
+};
+TABLE(zone_block, ep_zone, zone_rows);
+
+static const ep__field heatsink_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    TEXT(ep_heatsink, name, REQUIRED, "as --heatsink takes it"),
+    NUMBER(ep_heatsink, k_per_w, REQUIRED, 0.001, 1000, "K a W, to the air"),
+    NUMBER(ep_heatsink, j_per_k, REQUIRED, 0.001, 1e6, "J to warm it by a K"),
+};
+TABLE(heatsink_block, ep_heatsink, heatsink_rows);
+
+static const ep__field thermal_rows[] = {
+    SOURCE(REQUIRED),
+    NOTE,
+    BOOL(ep_thermal, unverified, OPTIONAL, "some of it has no source: what is printed says so"),
+    NUMBER(ep_thermal, throttle_c, REQUIRED, 30, 200, "C of a zone: clocks go down"),
+    NUMBER(ep_thermal, shutdown_c, REQUIRED, 30, 200, "C of a zone: the module goes off"),
+    NUMBER(ep_thermal, hysteresis_k, REQUIRED, 0, 50, "K below throttle_c: clocks go up again"),
+    NUMBER(ep_thermal, poll_s, REQUIRED, 0.1, 60, "s between two looks, a step of the clocks each"),
+    NUMBER(ep_thermal, leakage_w, OPTIONAL, 0, 1000,
+           "W of leakage in the idle of the first zone, at reference_c"),
+    NUMBER(ep_thermal, reference_c, OPTIONAL, -50, 150, "C at which idle was measured"),
+    NUMBER(ep_thermal, doubling_k, OPTIONAL, 0, 1000, "K by which leakage doubles; 0: it stays"),
+    LIST(ep_thermal, zones, n_zones, ep_zone, REQUIRED, EP_MAX_ZONES, &zone_block,
+         "where temperature is watched"),
+    LIST(ep_thermal, heatsinks, n_heatsinks, ep_heatsink, REQUIRED, 16, &heatsink_block,
+         "what --heatsink offers, the usual one first"),
+};
+TABLE(thermal_block, ep_thermal, thermal_rows);
 
 static const ep__field mode_rows[] = {
     SOURCE(REQUIRED),
@@ -341,6 +400,8 @@ static const ep__field machine_rows[] = {
     TEXT(ep_machine, rails_total, OPTIONAL, "what the board's monitor calls the sum of the rails"),
     BLOCK(ep_machine, energy, ep_energy, REQUIRED, &energy_block,
           "switching energy, at the last voltage of the curves"),
+    BLOCK(ep_machine, supply, ep_supply, OPTIONAL, &supply_block, "from the mains to the module"),
+    BLOCK(ep_machine, thermal, ep_thermal, OPTIONAL, &thermal_block, "how it warms and throttles"),
     LIST(ep_machine, modes, n_modes, ep_mode, REQUIRED, 32, &mode_block, "power modes"),
     LIST(ep_machine, advertised, n_advertised, ep_advertised, OPTIONAL, 16, &advertised_block,
          "figures that the maker prints, to check the others against: 'plan hw check'"),

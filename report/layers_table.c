@@ -52,6 +52,8 @@ static void append_rows(const ep_planned *planned, const ep_run *run, const uint
         ep__cell(table, "%s", ep_precision_name(plan->precision[i]));
         ep__cell(table, "%s", ep__count(layer->macs, "").text);
         if (run) ep__cell(table, "%.4f", run->layer_ns[i] / 1e6);
+        if (run) ep__cell(table, "%s", ep__round3(run->layer_nj[i] / 1e6).text);
+        if (!run) ep__cell(table, "-");
         if (!run) ep__cell(table, "-");
         if (kernel_of[i] != EP_NO_INDEX) ep__cell(table, "%u", (unsigned)kernel_of[i]);
         if (kernel_of[i] == EP_NO_INDEX) ep__cell(table, "-");
@@ -63,22 +65,32 @@ static void append_rows(const ep_planned *planned, const ep_run *run, const uint
 /* What the rows do not hold. */
 static void append_sum(const ep_plan *plan, const ep_run *run, ep_text *out)
 {
-    double layers_ns = 0, reformats_ns = 0;
-    for (uint32_t i = 0; i < plan->layers->n_layers; i++) layers_ns += run->layer_ns[i];
+    double layers_ns = 0, reformats_ns = 0, layers_nj = 0, reformats_nj = 0;
+    for (uint32_t i = 0; i < plan->layers->n_layers; i++) {
+        layers_ns += run->layer_ns[i];
+        layers_nj += run->layer_nj[i];
+    }
     for (uint32_t k = 0; k < plan->n_kernels; k++) {
-        if (plan->kernels[k].kind == EP_KERNEL_REFORMAT) reformats_ns += run->kernel_ns[k];
+        if (plan->kernels[k].kind != EP_KERNEL_REFORMAT) continue;
+        reformats_ns += run->kernel_ns[k];
+        reformats_nj += run->kernel_nj[k];
     }
     ep_text_printf(out, "layers %s ms, reformats %s ms; latency %s ms\n",
                    ep__round3(layers_ns / 1e6).text, ep__round3(reformats_ns / 1e6).text,
                    ep__round3(run->latency_ns / 1e6).text);
+    ep_text_printf(out, "layers %s mJ, reformats and submissions %s mJ, idle %s mJ; batch %s mJ\n",
+                   ep__round3(layers_nj / 1e6).text,
+                   ep__round3((reformats_nj + run->submit_nj) / 1e6).text,
+                   ep__round3(run->idle_w * run->period_ns / 1e6).text,
+                   ep__round3(run->power_w * run->period_ns / 1e6).text);
 }
 
 ep_status ep__layers_section(const ep_report *report, unsigned width, ep_text *out, ep_error *err)
 {
-    static const char *const titles[] = {"layer", "type",   "device", "precision", "MACs",
-                                         "ms",    "kernel", "tactic", "refused by"};
-    static const ep__align align[] = {EP__NAME,  EP__NAME,  EP__LEFT, EP__LEFT, EP__RIGHT,
-                                      EP__RIGHT, EP__RIGHT, EP__LEFT, EP__NAME};
+    static const char *const titles[] = {"layer", "type", "device", "precision", "MACs",
+                                         "ms",    "mJ",   "kernel", "tactic",    "refused by"};
+    static const ep__align align[] = {EP__NAME,  EP__NAME,  EP__LEFT,  EP__LEFT, EP__RIGHT,
+                                      EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__LEFT, EP__NAME};
     enum { N = sizeof titles / sizeof *titles };
     const ep_planned *planned = ep__headline(report)->planned;
     const uint32_t m = ep__headline_mode(report);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "report/json.h"
+#include "report/limits.h"
 #include "report/summary.h"
 
 static void write_units(ep_text *out, const ep_run *run)
@@ -103,6 +104,7 @@ static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *
         ep__json_text(out, "precision", ep_precision_name(plan->precision[i]));
         ep__json_integer(out, "macs", layer->macs);
         ep__json_number(out, "time_ms", run->layer_ns[i] / 1e6);
+        ep__json_number(out, "energy_mj", run->layer_nj[i] / 1e6);
         if (k == EP_NO_INDEX) {
             ep__json_null(out, "kernel");
         } else {
@@ -113,6 +115,39 @@ static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *
         ep__json_close(out, '}');
     }
     ep__json_close(out, ']');
+}
+
+/* Of one batch; they add up to power_w x the time between batches. */
+static void write_energy(ep_text *out, const ep_plan *plan, const ep_run *run)
+{
+    double layers_nj = 0, reformats_nj = 0;
+    for (uint32_t i = 0; i < plan->layers->n_layers; i++) layers_nj += run->layer_nj[i];
+    for (uint32_t k = 0; k < plan->n_kernels; k++) {
+        if (plan->kernels[k].kind == EP_KERNEL_REFORMAT) reformats_nj += run->kernel_nj[k];
+    }
+    ep__json_open(out, "energy", '{');
+    ep__json_number(out, "layers_mj", layers_nj / 1e6);
+    ep__json_number(out, "reformats_mj", reformats_nj / 1e6);
+    ep__json_number(out, "submissions_mj", run->submit_nj / 1e6);
+    ep__json_number(out, "idle_mj", run->idle_w * run->period_ns / 1e6);
+    ep__json_close(out, '}');
+}
+
+/* What the parts add to idle, and the mains; null: the machine says nothing about those. */
+static void write_power(ep_text *out, const ep_run *run)
+{
+    ep__json_open(out, "power", '{');
+    ep__json_number(out, "idle_w", run->idle_w);
+    ep__json_number(out, "gpu_w", run->gpu_w);
+    ep__json_number(out, "dla_w", run->dla_w);
+    ep__json_number(out, "dram_w", run->dram_w);
+    ep__json_number(out, "cpu_w", run->cpu_w);
+    if (run->wall_w > 0) {
+        ep__json_number(out, "wall_w", run->wall_w);
+    } else {
+        ep__json_null(out, "wall_w");
+    }
+    ep__json_close(out, '}');
 }
 
 static void write_run(ep_text *out, const ep_report *report, const ep_report_plan *plan,
@@ -126,6 +161,8 @@ static void write_run(ep_text *out, const ep_report *report, const ep_report_pla
     ep__json_text(out, "bound", run->bound);
     write_units(out, run);
     write_rails(out, report->machine, run);
+    write_power(out, run);
+    write_energy(out, &plan->planned->plan, run);
     ep__json_placement(out, plan->planned, run);
     write_memory(out, report->machine, &plan->footprint);
     write_layers(out, plan->planned, run, kernel_of);
@@ -150,6 +187,7 @@ static void write_mode(ep_text *out, const ep_report *report, uint32_t m,
         ep__json_open(out, NULL, '{');
         ep__json_text(out, "strategy", plan->planned->plan.strategy);
         if (run) {
+            ep__json_limited(out, report, p, m);
             write_run(out, report, plan, run, kernel_of[p]);
         } else {
             ep__json_text(out, "cannot_run", plan->cannot_run[m]);

@@ -92,7 +92,7 @@ double ep__level_gbps(const ep_level *level)
 double ep__level_w(const ep_recording *recording, const ep_level *level)
 {
     const ep_machine *machine = recording->point->machine;
-    double w = level->watts.gpu + level->watts.dla + level->watts.dram;
+    double w = level->watts.gpu + level->watts.dla + level->watts.dram + level->watts.cpu;
     w += level->cpu_gbps * machine->energy.dram_byte_pj * 1e-3;
     for (uint32_t r = 0; r < machine->n_rails; r++) w += machine->rails[r].idle_w;
     return w;

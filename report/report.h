@@ -14,12 +14,22 @@
 #include "sim/sim.h"
 #include "study/study.h"
 
+/* What a budget or heat made of a run. */
+typedef struct ep_report_limited {
+    const ep_clock_level *levels;
+    uint32_t level;  /* at which it runs; 0: the clocks of the mode */
+    double wanted_w; /* at level 0 */
+    bool has_heat;
+    ep_heat heat;
+} ep_report_limited;
+
 /* One strategy: its plan, and its runs in every mode shown. */
 typedef struct ep_report_plan {
     const ep_planned *planned;
     const ep_run *runs;            /* per mode of the report */
     const char *const *cannot_run; /* per mode: NULL, or why the plan cannot run in it; its run is
                                       not read then. NULL: it runs in every mode */
+    const ep_report_limited *limited; /* per mode, as its run; NULL: no limit was asked for */
     ep_footprint footprint;
 } ep_report_plan;
 
@@ -34,6 +44,8 @@ typedef struct ep_report {
     uint32_t n_plans;
     const ep_report_plan *plans; /* the headline last: the table's rows are in this order */
     bool show_layers;
+    bool governor;                       /* runs are at clocks within the budget of their mode */
+    const ep_heat_options *heat_options; /* NULL: not asked for */
 } ep_report;
 
 /* What --precision and --dla call a choice; NULL past the last. */
@@ -49,6 +61,10 @@ ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out,
 ep_status ep_report_json(const ep_report *report, ep_text *out, ep_error *err);
 /* One row a mode and strategy, a header first. */
 ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err);
+
+/* A line a second of the headline plan, in the first mode that it runs in, as the board's
+ * tegrastats prints them. With heat_options only. */
+ep_status ep_report_tegrastats(const ep_report *report, ep_text *out, ep_error *err);
 
 /* `plan inspect`: layers with type, shapes, MACs, parameters, elements, and the totals. */
 ep_status ep_report_inspect(const ep_layers *layers, unsigned width, ep_text *out, ep_error *err);
@@ -151,9 +167,9 @@ typedef struct ep_recording {
     double from_ns, to_ns;
     const ep_task *tasks; /* per lane */
     uint32_t n_spans, n_levels, room_spans, room_levels;
-    ep_span *spans;   /* by their ends */
+    ep_span *spans;         /* by their ends */
     ep_level *levels; /* the first holds at `from_ns` or begins later */
-    bool failed;      /* out of memory: incomplete */
+    bool failed;            /* out of memory: incomplete */
 } ep_recording;
 
 ep_observer ep_recording_observer(ep_recording *recording);

@@ -4,6 +4,7 @@
 
 #include "report/columns.h"
 #include "report/format.h"
+#include "report/limits.h"
 #include "report/summary.h"
 
 void ep__title_section(const ep_report *report, unsigned width, ep_text *out)
@@ -196,6 +197,8 @@ ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out,
     ep__plugins_section(report->layers, width, out);
     ep_text_printf(out, "\n");
     append_modes(report, width, out);
+    ep__governor_section(report, width, out);
+    ep__heat_section(report, width, out);
     ep_text_printf(out, "\n");
     append_memory(report, width, out);
     if (report->show_layers) {

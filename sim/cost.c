@@ -95,32 +95,3 @@ double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic)
     if (tactic) *tactic = chosen;
     return ns;
 }
-
-static double mac_pj(const ep_energy *e, const ep_cost *cost)
-{
-    const bool dla = ep_device_is_dla(cost->device);
-    switch (cost->precision) {
-    case EP_INT8: return dla ? e->dla_mac_int8_pj : e->gpu_mac_int8_pj;
-    case EP_FP16: return dla ? e->dla_mac_fp16_pj : e->gpu_mac_fp16_pj;
-    default: return e->gpu_mac_fp32_pj;
-    }
-}
-
-ep__energy ep__energy_of(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
-                         double ns)
-{
-    const ep_energy *e = &point->machine->energy;
-    const double macs_nj = phases->macs * mac_pj(e, cost) * 1e-3;
-    ep__energy out = {.dram_nj = phases->dram_bytes * e->dram_byte_pj * 1e-3};
-    if (ep_device_is_dla(cost->device)) {
-        const double cycles = ns * point->dla_mhz * 1e-3;
-        const double sram_nj = phases->sram_bytes * e->dla_sram_byte_pj * 1e-3;
-        out.dla_nj = (cycles * e->dla_cycle_nj + macs_nj + sram_nj) * point->dla_energy_scale;
-    } else {
-        const double sm_cycles =
-            ns * point->gpu_mhz * 1e-3 * fmin(phases->tiles, (double)point->gpu_sms);
-        const double l2_nj = phases->l2_bytes * e->gpu_l2_byte_pj * 1e-3;
-        out.gpu_nj = (sm_cycles * e->gpu_sm_cycle_nj + macs_nj + l2_nj) * point->gpu_energy_scale;
-    }
-    return out;
-}

@@ -36,13 +36,13 @@ static void add_dla_units(const ep_phases *phases, const ep_point *point, double
 }
 
 static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
-                      const ep__breakdown *b, double ns, totals *t)
+                      const ep__breakdown *b, totals *t)
 {
     if (ep_device_is_dla(cost->device)) {
-        t->dla_ns += ns;
-        add_dla_units(phases, point, ns - b->floor_ns, t);
+        t->dla_ns += b->total_ns;
+        add_dla_units(phases, point, b->total_ns - b->floor_ns, t);
     } else {
-        t->gpu_ns += ns;
+        t->gpu_ns += b->total_ns;
         const double cycles = phases->tiles * phases->tensor_tile_cycles / (double)point->gpu_sms;
         t->tensor_ns += cycles_ns(cycles, point->gpu_mhz);
     }
@@ -50,23 +50,18 @@ static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_poi
 }
 
 static void add_kernel(const ep_kernel *kernel, const ep_cost *cost, const ep_phases *phases,
-                       const ep_point *point, double ns, totals *t)
+                       const ep_point *point, const ep__breakdown *b, totals *t)
 {
-    const ep__breakdown b = ep__evaluate(cost, phases, point);
-    add_units(cost, phases, point, &b, ns, t);
+    add_units(cost, phases, point, b, t);
     if (kernel->kind == EP_KERNEL_REFORMAT) {
-        t->transition_ns += ns;
-    } else if (b.floor_ns > fmax(b.compute_ns, b.memory_ns)) {
-        t->launch_ns += ns;
-    } else if (b.memory_ns > b.compute_ns) {
-        t->memory_ns += ns;
+        t->transition_ns += b->total_ns;
+    } else if (b->floor_ns > fmax(b->compute_ns, b->memory_ns)) {
+        t->launch_ns += b->total_ns;
+    } else if (b->memory_ns > b->compute_ns) {
+        t->memory_ns += b->total_ns;
     } else {
-        t->compute_ns += ns;
+        t->compute_ns += b->total_ns;
     }
-    const ep__energy e = ep__energy_of(cost, phases, point, ns);
-    t->energy.gpu_nj += e.gpu_nj;
-    t->energy.dla_nj += e.dla_nj;
-    t->energy.dram_nj += e.dram_nj;
 }
 
 static const char *bound_of(const totals *t)
@@ -122,22 +117,29 @@ static void list_units(const totals *t, const ep_plan *plan, const ep_point *poi
 
 /* ---- power --------------------------------------------------------------------------------- */
 
+/* W of every rail at the steady rate, their sum, and what the mains see. */
 static ep_status rails(const totals *t, const ep_point *point, double period_ns, ep_arena *arena,
                        ep_run *run, ep_error *err)
 {
     const ep_machine *machine = point->machine;
     double *w = EP_NEW(arena, double, machine->n_rails);
     if (!w) return ep_fail_memory(err);
-    for (uint32_t i = 0; i < machine->n_rails; i++) w[i] = machine->rails[i].idle_w;
+    for (uint32_t i = 0; i < machine->n_rails; i++) {
+        w[i] = machine->rails[i].idle_w;
+        run->idle_w += w[i];
+    }
     if (period_ns > 0) {
         run->gpu_w = t->energy.gpu_nj / period_ns;
         run->dla_w = t->energy.dla_nj / period_ns;
         run->dram_w = t->energy.dram_nj / period_ns;
+        run->cpu_w = t->energy.cpu_nj / period_ns;
     }
     w[machine->energy.gpu_rail] += run->gpu_w;
     w[machine->energy.dla_rail] += run->dla_w;
     w[machine->energy.dram_rail] += run->dram_w;
+    w[machine->energy.cpu_rail] += run->cpu_w;
     for (uint32_t i = 0; i < machine->n_rails; i++) run->power_w += w[i];
+    run->wall_w = ep_sim_wall_w(machine, run->power_w);
     run->rail_w = w;
     run->n_rails = machine->n_rails;
     return EP_OK;
@@ -145,10 +147,12 @@ static ep_status rails(const totals *t, const ep_point *point, double period_ns,
 
 /* ---- layers -------------------------------------------------------------------------------- */
 
-/* A layer's share of its kernel's time is its share of the work: MACs, and elements for the rest.
- */
-static void share_out(const ep_plan *plan, const ep_kernel *kernel, double ns, double *layer_ns)
+/* A layer's share of its kernel's time and energy is its share of the work: MACs, and elements for
+ * the rest. */
+static void share_out(const ep_plan *plan, uint32_t k, const ep_run *run, double *layer_ns,
+                      double *layer_nj)
 {
+    const ep_kernel *kernel = &plan->kernels[k];
     const ep_layer *layers = plan->layers->layers;
     double all = 0;
     for (uint32_t i = 0; i < kernel->n_layers; i++) {
@@ -156,14 +160,31 @@ static void share_out(const ep_plan *plan, const ep_kernel *kernel, double ns, d
     }
     for (uint32_t i = 0; i < kernel->n_layers && all > 0; i++) {
         const ep_layer *l = &layers[kernel->layers[i]];
-        layer_ns[kernel->layers[i]] = ns * ((double)l->macs + (double)l->elements) / all;
+        const double share = ((double)l->macs + (double)l->elements) / all;
+        layer_ns[kernel->layers[i]] = run->kernel_ns[k] * share;
+        layer_nj[kernel->layers[i]] = run->kernel_nj[k] * share;
     }
 }
 
 /* ---- all together -------------------------------------------------------------------------- */
 
-static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *point, totals *t,
-                 double *kernel_ns, uint32_t *tactic, double *layer_ns)
+static double add_energy(const ep__energy *e, totals *t)
+{
+    t->energy.gpu_nj += e->gpu_nj;
+    t->energy.dla_nj += e->dla_nj;
+    t->energy.dram_nj += e->dram_nj;
+    t->energy.cpu_nj += e->cpu_nj;
+    return e->gpu_nj + e->dla_nj + e->dram_nj + e->cpu_nj;
+}
+
+/* What is per kernel and layer, to be filled; an ep_run shows them. */
+typedef struct arrays {
+    double *kernel_ns, *kernel_nj, *layer_ns, *layer_nj;
+    uint32_t *tactic;
+} arrays;
+
+static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *point, const arrays *a,
+                 const ep_run *run, totals *t)
 {
     uint32_t loaded = EP_NO_INDEX;
     for (uint32_t k = 0; k < plan->n_kernels; k++) {
@@ -171,15 +192,19 @@ static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *poin
         if (kernel->subgraph != EP_NO_INDEX && kernel->subgraph != loaded) t->submissions++;
         loaded = kernel->subgraph;
         if (costs[k].is_view) continue;
-        kernel_ns[k] = ep_cost_ns(&costs[k], point, &tactic[k]);
+        a->kernel_ns[k] = ep_cost_ns(&costs[k], point, &a->tactic[k]);
         ep_phases phases;
-        const bool suits = ep_cost_phases(&costs[k], point->machine, tactic[k], &phases);
+        const bool suits = ep_cost_phases(&costs[k], point->machine, a->tactic[k], &phases);
         assert(suits), (void)suits;
-        add_kernel(kernel, &costs[k], &phases, point, kernel_ns[k], t);
-        share_out(plan, kernel, kernel_ns[k], layer_ns);
+        const ep__breakdown b = ep__evaluate(&costs[k], &phases, point);
+        add_kernel(kernel, &costs[k], &phases, point, &b, t);
+        const ep__energy e = ep__energy_of(&costs[k], &phases, point, &b);
+        a->kernel_nj[k] = add_energy(&e, t);
+        share_out(plan, k, run, a->layer_ns, a->layer_nj);
     }
     t->submit_ns = ep_sim_submit_ns(point) * t->submissions;
     t->transition_ns += t->submit_ns;
+    t->energy.cpu_nj += ep__submit_nj(point) * t->submissions;
 }
 
 static double latency_of(const totals *t)
@@ -194,6 +219,17 @@ static double period_of(const totals *t, const ep_point *point, int64_t cores)
     return fmax(latency_of(t) / (double)cores, cores > 1 ? fmax(t->gpu_ns, dram) : 0);
 }
 
+static ep_status new_arrays(const ep_plan *plan, ep_arena *arena, arrays *a, ep_error *err)
+{
+    *a = (arrays){.kernel_ns = EP_NEW(arena, double, plan->n_kernels),
+                  .kernel_nj = EP_NEW(arena, double, plan->n_kernels),
+                  .layer_ns = EP_NEW(arena, double, plan->layers->n_layers),
+                  .layer_nj = EP_NEW(arena, double, plan->layers->n_layers),
+                  .tactic = EP_NEW(arena, uint32_t, plan->n_kernels)};
+    const bool complete = a->kernel_ns && a->kernel_nj && a->layer_ns && a->layer_nj && a->tactic;
+    return complete ? EP_OK : ep_fail_memory(err);
+}
+
 ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
                      const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err)
 {
@@ -202,22 +238,24 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
     EP_FAIL_IF(ep_device_is_dla(core) && core - EP_DLA0 >= point->dla_cores, err, EP_INFEASIBLE,
                "the plan needs %s, and %s powers %lld DLA cores", ep_device_name(core),
                point->mode->name, (long long)point->dla_cores);
-    double *kernel_ns = EP_NEW(arena, double, plan->n_kernels);
-    uint32_t *tactic = EP_NEW(arena, uint32_t, plan->n_kernels);
-    double *layer_ns = EP_NEW(arena, double, plan->layers->n_layers);
-    if (!kernel_ns || !tactic || !layer_ns) return ep_fail_memory(err);
+    arrays a;
+    EP_TRY(new_arrays(plan, arena, &a, err));
+    *out = (ep_run){.kernel_ns = a.kernel_ns,
+                    .kernel_nj = a.kernel_nj,
+                    .tactic = a.tactic,
+                    .layer_ns = a.layer_ns,
+                    .layer_nj = a.layer_nj};
     totals t = {0};
-    walk(plan, costs, point, &t, kernel_ns, tactic, layer_ns);
+    walk(plan, costs, point, &a, out, &t);
     const int64_t cores = plan->n_subgraphs > 0 ? options->dla_cores : 1;
     const double period_ns = period_of(&t, point, cores);
-    *out = (ep_run){.latency_ns = latency_of(&t),
-                    .gpu_ns = t.gpu_ns,
-                    .dla_ns = t.dla_ns,
-                    .submit_ns = t.submit_ns,
-                    .bound = bound_of(&t),
-                    .kernel_ns = kernel_ns,
-                    .tactic = tactic,
-                    .layer_ns = layer_ns};
+    out->latency_ns = latency_of(&t);
+    out->period_ns = period_ns;
+    out->gpu_ns = t.gpu_ns;
+    out->dla_ns = t.dla_ns;
+    out->submit_ns = t.submit_ns;
+    out->submit_nj = ep__submit_nj(point) * t.submissions;
+    out->bound = bound_of(&t);
     if (period_ns > 0) out->throughput_ips = (double)options->batch * 1e9 / period_ns;
     list_units(&t, plan, point, cores, period_ns, out);
     EP_TRY(rails(&t, point, period_ns, arena, out, err));

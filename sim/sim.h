@@ -218,13 +218,18 @@ typedef struct ep_unit_busy {
 typedef struct ep_run {
     double latency_ns;     /* of one batch */
     double throughput_ips; /* images a second at the steady rate */
+    double period_ns;      /* between batches at that rate */
     double power_w;        /* module: the rails summed, idle included, back to back */
+    double idle_w;         /* in power_w: the rails when nothing runs */
+    double wall_w;         /* the same with carrier board and adapter; 0: not known */
     double energy_mj;      /* power / throughput: of one image */
     double gpu_ns, dla_ns; /* of one batch, in latency_ns: kernels on the GPU, reformats included,
                               and on the DLA core; submissions are in neither */
     double submit_ns;      /* of one batch, in latency_ns: submitting its loadables */
     double gpu_w, dla_w;   /* in power_w: what the GPU and the DLA cores add to their rails' idle */
-    double dram_w;         /* power, and DRAM for both, on average at the steady rate */
+    double dram_w, cpu_w;  /* power, DRAM for both, and the CPU that serves them, on average at the
+                              steady rate */
+    double submit_nj;      /* CPU energy of submit_ns */
     const char *bound;     /* "compute", "memory", "launch", "transitions": what takes most of the
                               latency */
     uint32_t n_units;
@@ -232,9 +237,11 @@ typedef struct ep_run {
     uint32_t n_rails;
     const double *rail_w;    /* per rail of the machine */
     const double *kernel_ns; /* per kernel of the plan */
+    const double *kernel_nj; /* per kernel: what it adds to idle, on all rails */
     const uint32_t *tactic;  /* per kernel: the one chosen at this point */
     const double *layer_ns;  /* per layer: its share of its kernel, by work; reformats, gaps and
                                 submissions are in no layer */
+    const double *layer_nj;  /* per layer: the same share of its kernel's energy */
     bool over_budget;        /* power_w passes the mode's budget */
 } ep_run;
 
@@ -248,6 +255,68 @@ typedef struct ep_run_options {
  * power the DLA core of the plan. */
 ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
                      const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err);
+
+/* ---- power --------------------------------------------------------------------------------- */
+
+/* What the mains give when the module draws `module_w`: carrier board and adapter added. 0: the
+ * machine says nothing about them. */
+double ep_sim_wall_w(const ep_machine *machine, double module_w);
+
+/* ---- clocks below those of a mode ---------------------------------------------------------- */
+
+/* A plan at a share of the clocks of its mode, GPU and DLA alike: how a governor or a throttle
+ * lowers them. */
+typedef struct ep_clock_level {
+    double share;
+    ep_mode mode;   /* with the lowered clocks */
+    ep_point point; /* of it */
+    ep_run run;
+} ep_clock_level;
+
+#define EP_LEVELS 17 /* 100 % to 20 %, every 5 %: a step is about that of the GPU's clocks */
+
+/* All levels, the clocks of `mode` first; EP_LEVELS of them in `arena`. Errors: as ep_sim_run. */
+ep_status ep_sim_levels(const ep_plan *plan, const ep_cost *costs, const ep_machine *machine,
+                        const ep_mode *mode, const ep_run_options *options, ep_arena *arena,
+                        const ep_clock_level **out, ep_error *err);
+
+/* The highest level that stays within `budget_w` (0: the first); the lowest when none does. */
+uint32_t ep_sim_level_within(const ep_clock_level *levels, double budget_w);
+
+/* ---- heat ---------------------------------------------------------------------------------- */
+
+typedef struct ep_heat_options {
+    double ambient_c;
+    ep_heatsink heatsink;
+    double duration_s;
+} ep_heat_options;
+
+#define EP_HEAT_DURATION_MAX_S 86400
+
+/* After each second. */
+typedef struct ep_heat_sample {
+    uint32_t level;
+    double power_w; /* with leakage */
+    double zone_c[EP_MAX_ZONES];
+} ep_heat_sample;
+
+/* From ambient temperature on, inferences back to back. */
+typedef struct ep_heat {
+    double burst_ips, burst_w;         /* cold, at the first level */
+    double sustained_ips, sustained_w; /* on average over the last quarter */
+    double gpu_mhz, dla_mhz;           /* the same */
+    double throttle_s, shutdown_s;     /* when first; negative: never */
+    double sink_c;                     /* at the end */
+    double max_c;                      /* the highest of any zone, in which */
+    const char *hottest;
+    uint32_t n_samples; /* fewer than seconds after a shutdown */
+    const ep_heat_sample *samples;
+} ep_heat;
+
+/* Levels as ep_sim_levels has them, `start` the highest that may be used. The machine must have
+ * `thermal`. */
+ep_status ep_sim_heat(const ep_machine *machine, const ep_clock_level *levels, uint32_t start,
+                      const ep_heat_options *options, ep_arena *arena, ep_heat *out, ep_error *err);
 
 /* ---- everything at once -------------------------------------------------------------------- */
 
@@ -265,7 +334,7 @@ const char *ep_unit_name(ep_unit unit); /* "gpu", "dla0", "dla1", "copy", "host"
 
 /* What units add to the idle power of their rails. */
 typedef struct ep_watts {
-    double gpu, dla, dram;
+    double gpu, dla, dram, cpu;
 } ep_watts;
 
 /* A kernel, a copy or a submission: it occupies one unit, and its time depends on how much of the

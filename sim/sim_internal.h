@@ -47,14 +47,18 @@ typedef struct ep__breakdown {
 
 ep__breakdown ep__evaluate(const ep_cost *cost, const ep_phases *phases, const ep_point *point);
 
-/* Switching energy of one tactic that took `ns`, by rail user: nanojoules of the GPU, of a DLA
- * core, of DRAM. */
+/* ---- power.c ------------------------------------------------------------------------------- */
+
+/* Switching energy by rail user, nanojoules: of the GPU, of a DLA core, of DRAM, of the CPU. */
 typedef struct ep__energy {
-    double gpu_nj, dla_nj, dram_nj;
+    double gpu_nj, dla_nj, dram_nj, cpu_nj;
 } ep__energy;
 
+/* Of a kernel that took `b`. */
 ep__energy ep__energy_of(const ep_cost *cost, const ep_phases *phases, const ep_point *point,
-                         double ns);
+                         const ep__breakdown *b);
+/* Of the CPU that submits a loadable. */
+double ep__submit_nj(const ep_point *point);
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
 
@@ -81,5 +85,6 @@ double ep__share_dram(const ep_point *point, ep__client *clients, uint32_t n);
 
 /* Power while a step takes `ns`. */
 ep_watts ep__step_watts(const ep_step *step, const ep_point *point, double ns);
+void ep__add_watts(ep_watts *sum, const ep_watts *watts, double times);
 
 #endif

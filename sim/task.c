@@ -19,10 +19,22 @@ ep_watts ep__step_watts(const ep_step *step, const ep_point *point, double ns)
     if (ns <= 0) return (ep_watts){0};
     if (!step->phases) {
         const double pj = step->dram_bytes * point->machine->energy.dram_byte_pj;
-        return (ep_watts){.dram = pj * 1e-3 / ns};
+        const double cpu_nj = step->unit == EP_UNIT_HOST ? ep__submit_nj(point) : 0;
+        return (ep_watts){.dram = pj * 1e-3 / ns, .cpu = cpu_nj / ns};
     }
-    const ep__energy e = ep__energy_of(step->cost, step->phases, point, ns);
-    return (ep_watts){.gpu = e.gpu_nj / ns, .dla = e.dla_nj / ns, .dram = e.dram_nj / ns};
+    ep__breakdown b = ep__evaluate(step->cost, step->phases, point);
+    b.total_ns = ns;
+    const ep__energy e = ep__energy_of(step->cost, step->phases, point, &b);
+    return (ep_watts){
+        .gpu = e.gpu_nj / ns, .dla = e.dla_nj / ns, .dram = e.dram_nj / ns, .cpu = e.cpu_nj / ns};
+}
+
+void ep__add_watts(ep_watts *sum, const ep_watts *watts, double times)
+{
+    sum->gpu += watts->gpu * times;
+    sum->dla += watts->dla * times;
+    sum->dram += watts->dram * times;
+    sum->cpu += watts->cpu * times;
 }
 
 typedef struct builder {

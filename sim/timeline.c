@@ -64,9 +64,7 @@ static void show_level(const ep__timeline *t)
         if (!unit->slot) continue;
         level.used_gbps[u] = unit->used_gbps;
         level.alone_gbps[u] = unit->alone_gbps;
-        level.watts.gpu += unit->watts.gpu;
-        level.watts.dla += unit->watts.dla;
-        level.watts.dram += unit->watts.dram;
+        ep__add_watts(&level.watts, &unit->watts, 1);
     }
     observer->level(observer->context, &level);
 }
@@ -252,9 +250,7 @@ static void advance(ep__timeline *t, double to_ns)
             if (!unit->slot) continue;
             out->busy_ns[u] += ns;
             out->dram_bytes += unit->used_gbps * ns;
-            out->watts.gpu += unit->watts.gpu * ns; /* nJ, until the end */
-            out->watts.dla += unit->watts.dla * ns;
-            out->watts.dram += unit->watts.dram * ns;
+            ep__add_watts(&out->watts, &unit->watts, ns); /* nJ, until the end */
         }
         const double dram_pj = t->point->machine->energy.dram_byte_pj;
         out->dram_bytes += t->cpu_gbps * ns;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/sim_internal.h"
 #include "sim/timeline.h"
 
 /* ---- order --------------------------------------------------------------------------------- */
@@ -99,9 +100,9 @@ ep_status ep_sim_timeline(const ep_timeline_options *options, ep_arena *arena, e
     out->end_ns = t.now_ns;
     const double window_ns = out->end_ns - out->start_ns;
     if (window_ns > 0) {
-        out->watts.gpu /= window_ns;
-        out->watts.dla /= window_ns;
-        out->watts.dram /= window_ns;
+        const ep_watts nj = out->watts;
+        out->watts = (ep_watts){0};
+        ep__add_watts(&out->watts, &nj, 1 / window_ns);
     }
     for (uint32_t q = 0; q < options->n_sources; q++) {
         sources[q] = ep__queue_result(&t.queues[q], out->end_ns);

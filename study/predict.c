@@ -27,7 +27,7 @@ typedef struct pace {
                           the current inference */
     bool has_tasks;    /* it is a network */
     ep_task tasks[2];  /* of the batch, on each of the cores */
-    double gpu_nj, dla_nj, dram_nj; /* a batch, above idle */
+    double gpu_nj, dla_nj, dram_nj, cpu_nj; /* a batch, above idle */
 } pace;
 
 /* ---- one network on one engine ------------------------------------------------------------- */
@@ -113,6 +113,7 @@ static ep_status pace_of_plan(const job *j, const ep_planned *planned, bool cut,
     out->gpu_nj = cut ? 0 : run.gpu_w * run_period_ns;
     out->dla_nj = run.dla_w * run_period_ns;
     out->dram_nj = run.dram_w * run_period_ns;
+    out->cpu_nj = cut ? run.submit_nj : run.cpu_w * run_period_ns;
     return EP_OK;
 }
 
@@ -261,7 +262,8 @@ static outcome outcome_alone(const pace *paces, uint32_t n)
     return (outcome){.ips = rate * (double)paces->batch * 1e9,
                      .watts = {.gpu = paces->gpu_nj * rate,
                                .dla = paces->dla_nj * rate,
-                               .dram = paces->dram_nj * rate}};
+                               .dram = paces->dram_nj * rate,
+                               .cpu = paces->cpu_nj * rate}};
 }
 
 static ep_status outcome_of(const job *j, const pace *paces, uint32_t n, outcome *out,
@@ -295,6 +297,7 @@ static double power_w(const job *j, const ep_watts *watts, uint32_t rail)
     if (rail == EP_NO_INDEX || rail == energy->gpu_rail) w += watts->gpu;
     if (rail == EP_NO_INDEX || rail == energy->dla_rail) w += watts->dla;
     if (rail == EP_NO_INDEX || rail == energy->dram_rail) w += watts->dram;
+    if (rail == EP_NO_INDEX || rail == energy->cpu_rail) w += watts->cpu;
     return w;
 }
 

@@ -262,6 +262,7 @@ static ep_status add_up(const setup *s, ep_error *err)
     w[machine->energy.gpu_rail] += t->watts.gpu;
     w[machine->energy.dla_rail] += t->watts.dla;
     w[machine->energy.dram_rail] += t->watts.dram;
+    w[machine->energy.cpu_rail] += t->watts.cpu;
     for (uint32_t r = 0; r < machine->n_rails; r++) out->power_w += w[r];
     out->rail_w = w;
     out->over_budget = point->budget_w > 0 && out->power_w > point->budget_w;

@@ -169,7 +169,7 @@ static void test_values(void **state)
         {"dla.limits.conv_kernel", "[1, 32]", "[1, 16]"},
         {"dla.limits.div", "false", "true"},
         {"rails.VDD_CPU_CV.idle_w", "0.22", "0.5"},
-        {"energy.gpu_voltage", "[[612, 0.75], [816, 0.815], [1300.5, 1]]",
+        {"energy.gpu_voltage", "[[612, 0.732], [816, 0.815], [1300.5, 1]]",
          "[[612, 0.7], [1300.5, 0.9]]"},
         {"energy.dla_rail", "VDD_CPU_CV", "VDD_GPU_SOC"},
         {"modes.30W.budget_w", "30", "31"},

@@ -115,7 +115,7 @@ static void test_published_tops(void **state)
 }
 
 /* GPU stress on VDD_GPU_SOC, which idles at 2.67 W: 40.4, 18.4, 7.6 and 5.2 W. Dynamic power goes
- * with SMs x clock x V^2, so that the ratios fix the scales. */
+ * with the clock x V^2 of the GPU and of each SM, so that the ratios fix the scales. */
 static void test_gpu_energy_scales(void **state)
 {
     (void)state;
@@ -130,8 +130,9 @@ static void test_gpu_energy_scales(void **state)
     assert_string_equal(machine->rails[energy->dla_rail].name, "VDD_CPU_CV");
     for (size_t i = 0; i < 4; i++) {
         const ep_point p = point_in(machine, measured[i].mode);
-        const double watts = machine->rails[energy->gpu_rail].idle_w +
-                             (double)p.gpu_sms * p.gpu_mhz / 1e3 * cycle_nj * p.gpu_energy_scale;
+        const double gpu_nj = energy->gpu_cycle_nj + (double)p.gpu_sms * cycle_nj;
+        const double watts =
+            machine->rails[energy->gpu_rail].idle_w + p.gpu_mhz / 1e3 * gpu_nj * p.gpu_energy_scale;
         assert_near(watts, measured[i].stress_w, 0.02);
     }
     ep_machine_free(machine);

@@ -142,8 +142,10 @@ static void set_runs(fixture *f)
                                      .n_rails = 1,
                                      .rail_w = f->rail_w,
                                      .kernel_ns = f->kernel_ns,
+                                     .kernel_nj = f->kernel_ns,
                                      .tactic = f->tactic,
-                                     .layer_ns = f->layer_ns};
+                                     .layer_ns = f->layer_ns,
+                                     .layer_nj = f->layer_ns};
             f->runs[p][m].units[0] = (ep_unit_busy){.name = "gpu", .busy_ns = 9e6, .busy_pct = 90};
             f->runs[p][m].units[1] = (ep_unit_busy){.name = "gpu.tensor", .busy_pct = 50};
         }
@@ -259,10 +261,10 @@ static void test_table_of_layers(void **state)
     fixture *f = *state;
     f->report.show_layers = true;
     const char *table = table_of(f, 0);
-    assert_has(table, "layer  type                  device  precision    MACs      ms  kernel  "
+    assert_has(table, "layer  type                  device  precision    MACs      ms    mJ  kernel  "
                       "tactic  refused by\n");
-    assert_has(table, "conv   Convolution           dla0    int8       3.00 M  1.0000       0\n");
-    assert_has(table, "swish  Activation HardSwish  gpu     int8            0  2.0000       1  "
+    assert_has(table, "conv   Convolution           dla0    int8       3.00 M  1.0000  1.00       0\n");
+    assert_has(table, "swish  Activation HardSwish  gpu     int8            0  2.0000  2.00       1  "
                       "stream  activation.function\n");
     assert_has(table, "layers 10.0 ms, reformats 0 ms; latency 10.0 ms\n");
 }

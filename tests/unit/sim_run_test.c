@@ -79,6 +79,22 @@ static void assert_above_rooflines(const fixture *f, const ep_mode *mode, const 
 
 /* ---- sums ---------------------------------------------------------------------------------- */
 
+/* Rails x time is what the kernels and submissions spend, and idle; layers have all of it but
+ * reformats and submissions. */
+static void assert_energy_adds_up(const fixture *f, const ep_run *run)
+{
+    double kernels_nj = 0, reformats_nj = 0, layers_nj = 0;
+    for (uint32_t k = 0; k < f->plan->n_kernels; k++) {
+        const bool is_reformat = f->plan->kernels[k].kind == EP_KERNEL_REFORMAT;
+        kernels_nj += run->kernel_nj[k];
+        reformats_nj += is_reformat ? run->kernel_nj[k] : 0;
+    }
+    for (uint32_t l = 0; l < f->layers->n_layers; l++) layers_nj += run->layer_nj[l];
+    const double frame_nj = run->power_w * run->period_ns;
+    assert_close(frame_nj, run->idle_w * run->period_ns + kernels_nj + run->submit_nj);
+    assert_close(kernels_nj, layers_nj + reformats_nj);
+}
+
 static void assert_adds_up(const fixture *f, const ep_mode *mode, const ep_run *run)
 {
     const ep_point point = ep_point_of(f->machine, mode);
@@ -95,7 +111,9 @@ static void assert_adds_up(const fixture *f, const ep_mode *mode, const ep_run *
     assert_close(run->gpu_ns + run->dla_ns + run->submit_ns, ns);
     assert_close(run->submit_ns, submit_ns);
     for (uint32_t r = 0; r < run->n_rails; r++) idle += f->machine->rails[r].idle_w;
-    assert_close(idle + run->gpu_w + run->dla_w + run->dram_w, rails);
+    assert_close(run->idle_w, idle);
+    assert_close(idle + run->gpu_w + run->dla_w + run->dram_w + run->cpu_w, rails);
+    assert_energy_adds_up(f, run);
     assert_true(run->gpu_w >= 0 && run->dla_w >= 0 && run->dram_w >= 0);
     assert_true(f->plan->n_subgraphs ? run->dla_ns > 0 && run->dla_w > 0
                                      : run->dla_ns == 0 && run->dla_w == 0);
@@ -193,6 +211,67 @@ static void more_sms_never_slow_down(void **state)
         ep_arena_free(arena);
     }
     fixture_free(&f);
+}
+
+/* ---- power --------------------------------------------------------------------------------- */
+
+static void assert_never_frugaler(const fixture *f, ep_mode *mode, double *clock, double max)
+{
+    enum { STEPS = 24 };
+    const double before = *clock;
+    double last = 0;
+    for (int i = STEPS / 3; i <= STEPS; i++) {
+        *clock = max * i / STEPS;
+        ep_arena *arena = ep_arena_new();
+        const ep_run run = run_at(f, mode, &(ep_run_options){1, 1}, arena);
+        if (run.power_w < NEAR(last)) {
+            fail_msg("%s: %g W at %g MHz, %g W before", f->plan->strategy, run.power_w, *clock,
+                     last);
+        }
+        last = run.power_w;
+        ep_arena_free(arena);
+    }
+    *clock = before;
+}
+
+static void higher_clocks_never_save_power(void **state)
+{
+    (void)state;
+    fixture f = {0};
+    load_example(&f, "resnet50.onnx");
+    for (const char *const *s = (const char *const[]){"gpu", "greedy", NULL}; *s; s++) {
+        make_plan(&f, *s, EP_CHOOSE_INT8);
+        ep_mode mode = f.machine->modes[0];
+        assert_never_frugaler(&f, &mode, &mode.gpu_mhz, f.machine->gpu.clock_mhz_max);
+        assert_never_frugaler(&f, &mode, &mode.dla_mhz, f.machine->dla.clock_mhz_max);
+        assert_never_frugaler(&f, &mode, &mode.dram_mhz, f.machine->dram.clock_mhz_max);
+    }
+    fixture_free(&f);
+}
+
+/* Published for the accelerators alone: 2.6 to 5.0, the GPU filled; these fill it with one image.
+ */
+static void the_dla_spends_a_third_to_a_fifth(void **state)
+{
+    (void)state;
+    for (const char *const *name =
+             (const char *const[]){"resnet34_trunk_1280x768.onnx", "retinanet_resnext50_800.onnx",
+                                   "ssd_resnet34_1200.onnx", "unet.onnx", NULL};
+         *name; name++) {
+        fixture f = {0};
+        load_example(&f, *name);
+        ep_arena *arena = ep_arena_new();
+        double mj[2];
+        for (int s = 0; s < 2; s++) {
+            make_plan(&f, s ? "greedy" : "gpu", EP_CHOOSE_INT8);
+            const ep_run run = run_at(&f, &f.machine->modes[0], &(ep_run_options){1, 1}, arena);
+            mj[s] = (s ? run.dla_w : run.gpu_w) * run.period_ns * 1e-6;
+        }
+        const double ratio = mj[0] / mj[1];
+        if (ratio < 2.6 || ratio > 5.0) fail_msg("%s: %g", *name, ratio);
+        ep_arena_free(arena);
+        fixture_free(&f);
+    }
 }
 
 /* ---- modes --------------------------------------------------------------------------------- */
@@ -316,6 +395,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(examples_obey_the_hardware),
+        cmocka_unit_test(higher_clocks_never_save_power),
+        cmocka_unit_test(the_dla_spends_a_third_to_a_fifth),
         cmocka_unit_test(higher_clocks_never_slow_down),
         cmocka_unit_test(more_sms_never_slow_down),
         cmocka_unit_test(a_plan_needs_its_core_powered),
