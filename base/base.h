@@ -179,6 +179,19 @@ ep_status ep_names_put(ep_names *names, const char *key, uint32_t value, ep_erro
 /* EP_NO_INDEX when absent. */
 uint32_t ep_names_get(const ep_names *names, const char *key);
 
+/* ---- threads ------------------------------------------------------------------------------- */
+
+/* Works on pieces begin .. end - 1. Must not call ep_parallel. */
+typedef void (*ep_parallel_body)(uint64_t begin, uint64_t end, void *context);
+
+/* Calls `body` for all of 0 .. n - 1, in pieces of `grain` (the last may be shorter) that do not
+ * depend on the number of threads, so that a body whose pieces write different things gives the
+ * same results with any. `threads` 0 or 1: on the caller's thread. */
+void ep_parallel(uint32_t threads, uint64_t n, uint64_t grain, ep_parallel_body body,
+                 void *context);
+/* Cores that this process may use; at least 1. */
+uint32_t ep_cores(void);
+
 /* ---- files --------------------------------------------------------------------------------- */
 
 /* A read-only mapping of a regular file. Plain data. `data` is NULL for an empty file. */

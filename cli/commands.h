@@ -15,5 +15,7 @@ extern const ep__command ep__cmd_hw_schema;
 extern const ep__command ep__cmd_hw_from_nvpmodel;
 extern const ep__command ep__cmd_validate;
 extern const ep__command ep__cmd_rules;
+extern const ep__command ep__cmd_modes;
+extern const ep__command ep__cmd_sweep;
 
 #endif

@@ -16,7 +16,8 @@ static const ep__command *const commands[] = {
     &ep__cmd_hw_list,   &ep__cmd_hw_show,
     &ep__cmd_hw_check,  &ep__cmd_hw_diff,
     &ep__cmd_hw_schema, &ep__cmd_hw_from_nvpmodel,
-    &ep__cmd_rules,
+    &ep__cmd_rules,     &ep__cmd_modes,
+    &ep__cmd_sweep,
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
