@@ -62,6 +62,7 @@ typedef struct job {
     ep_sweep_limits limits;
     ep_sweep_summary summary; /* of the model at work */
     const char *model;        /* NULL: none yet */
+    uint32_t model_index;
     ep_text *out;
     bool shows_progress;
     bool infeasible; /* one of the models is, and `why` says so of the first */
@@ -263,9 +264,10 @@ static ep_status take_row(void *context, const ep_sweep_point *point, bool was_k
                           uint64_t all, ep_error *err)
 {
     job *j = context;
-    if (!j->model || strcmp(j->model, point->model) != 0) {
+    if (!j->model || j->model_index != point->model_index) {
         EP_TRY(end_model(j, err));
         j->model = point->model;
+        j->model_index = point->model_index;
         j->summary = (ep_sweep_summary){.limits = j->limits};
     }
     if (!was_known) EP_TRY(ep__sweep_file_write(&j->file, point, err));

@@ -219,6 +219,7 @@ typedef struct ep_sweep_options {
  * that files have, so that a summary is the same whether they were computed or read. */
 typedef struct ep_sweep_point {
     const char *hardware, *model, *mode, *strategy;
+    uint32_t model_index; /* of the options: two files may have the same name */
     int64_t batch;
     ep_precision_choice precision;
     ep_dla_choice dla;

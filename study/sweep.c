@@ -10,7 +10,7 @@
 #include "engine/engine.h"
 #include "study/sweep_internal.h"
 
-enum { CHUNK = 256, GRAIN = 4, MOST_PLANS = 64 };
+enum { CHUNK = 256, GRAIN = 4 };
 
 /* One way of planning: made when it is needed. */
 typedef struct way {
@@ -34,9 +34,10 @@ typedef struct sweep {
     const ep_layers *layers;
     const ep_machine *machine;
     const char *model, *hardware;
+    uint32_t model_index;
     int64_t batch;
     uint32_t n_ways, n_modes;
-    way *ways;             /* MOST_PLANS */
+    way *ways;             /* most_ways() */
     const ep_mode **modes; /* per mode */
     const char **mode_names;
     /* the chunk at work */
@@ -71,12 +72,22 @@ static uint32_t add_ways(const ep_sweep_options *o, bool has_dla, ep_precision_c
             if (!strategy) break;
             /* the first strategy is the GPU alone, as every strategy is without a DLA */
             const bool is_gpu = dla == EP_DLA_NONE || strcmp(strategy, ep_strategy_name(0)) == 0;
-            if ((is_gpu && has_gpu) || n == MOST_PLANS) continue;
+            if (is_gpu && has_gpu) continue;
             has_gpu |= is_gpu;
             ways[n++] = (way){.precision = precision, .dla = dla, .strategy = strategy};
         }
     }
     return n;
+}
+
+/* As many as there are if none is left out. */
+static uint64_t most_ways(const ep_sweep_options *o)
+{
+    uint32_t strategies = o->n_strategies;
+    if (strategies == 0) {
+        while (ep_strategy_name(strategies)) strategies++;
+    }
+    return (uint64_t)o->n_precisions * (o->n_dlas ? o->n_dlas : 1) * strategies;
 }
 
 static uint32_t list_ways(const ep_sweep_options *o, const ep_machine *machine, way *ways)
@@ -121,6 +132,7 @@ static void name_point(sweep *s, uint32_t i)
     ep_sweep_point *p = &s->points[i];
     *p = (ep_sweep_point){.hardware = s->hardware,
                           .model = s->model,
+                          .model_index = s->model_index,
                           .mode = s->mode_names[m],
                           .strategy = w->strategy,
                           .batch = s->batch,
@@ -196,6 +208,9 @@ static ep_status name_chunk(sweep *s, uint32_t n, ep_error *err)
 {
     for (uint32_t i = 0; i < n; i++) {
         name_point(s, i);
+        EP_FAIL_IF(strlen(s->points[i].set) + 1 == sizeof s->points[i].set, err, EP_BAD_USAGE,
+                   "--set: all that is set takes more than %zu characters",
+                   sizeof s->points[i].set - 2);
         s->statuses[i] = EP_OK;
         s->known[i] = false;
         if (s->sink->known && !s->all_are_new) {
@@ -316,13 +331,14 @@ ep_status ep_sweep_run(const ep_sweep_options *options, const ep_sweep_sink *sin
 {
     sweep s = {.options = options, .sink = sink, .arena = arena};
     EP_TRY(ep__sweep_axes_of(options, &s.axes, err));
-    s.ways = EP_NEW(arena, way, MOST_PLANS);
+    s.ways = EP_NEW(arena, way, most_ways(options));
     s.points = EP_NEW(arena, ep_sweep_point, CHUNK);
     s.point_modes = EP_NEW(arena, ep_mode, CHUNK);
     s.statuses = EP_NEW(arena, ep_status, CHUNK);
     if (!s.ways || !s.points || !s.point_modes || !s.statuses) return ep_fail_memory(err);
     EP_TRY(count_points(&s, err));
     for (uint32_t m = 0; m < options->n_models; m++) {
+        s.model_index = m;
         for (uint32_t b = 0; b < options->n_batches; b++) {
             EP_TRY(do_model(&s, options->models[m], options->batches[b], err));
         }
