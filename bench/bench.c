@@ -23,7 +23,7 @@ enum { ROUNDS = 11, PATH_BYTES = 4096 };
 
 typedef struct bench_case {
     const char *name;
-    enum { RUN_NOTHING, RUN_PLAN, RUN_CHECK, RUN_VALIDATE, RUN_SERVER } run;
+    enum { RUN_NOTHING, RUN_PLAN, RUN_CHECK, RUN_VALIDATE, RUN_SERVER, RUN_SWEEP } run;
     const char *example;   /* in EXAMPLES/models, or NULL */
     const char *generated; /* in GENERATED, or NULL */
     double limit_ms;       /* of the median; 0: none */
@@ -41,7 +41,8 @@ enum {
     CASE_CHECK_SWIN,
     CASE_CHECK_CHAIN,
     CASE_VALIDATE,
-    CASE_SERVER
+    CASE_SERVER,
+    CASE_SWEEP
 };
 
 static const bench_case cases[] = {
@@ -57,6 +58,8 @@ static const bench_case cases[] = {
     [CASE_VALIDATE] = {"validate", RUN_VALIDATE, NULL, NULL, 1800, 0}, /* 917 rows; 1,000: 2 s */
     /* 39,000 inferences on a timeline, some 75 kernels each; 5,000 a second would take 8 s */
     [CASE_SERVER] = {"server resnet50", RUN_SERVER, "resnet50.onnx", NULL, 1500, 0},
+    /* 498 clocks x 4 modes x 2 strategies on one thread; 2,000 points a second */
+    [CASE_SWEEP] = {"sweep resnet50", RUN_SWEEP, "resnet50.onnx", NULL, 1992, 64},
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
@@ -126,17 +129,20 @@ static bool run_case(const bench_case *entry, char *const argv[], bench_times *t
     char mode[] = "--mode", all[] = "all", hw[] = "--hw", yardstick[] = "true";
     char check[] = "check", validate[] = "validate", models[] = "--models";
     char scenario[] = "--scenario=Server", bound[] = "--latency-ms=15", maxn[] = "--mode=MAXN";
+    char sweep[] = "sweep", threads[] = "--threads=1", csv[] = "--csv";
+    char clocks[] = "--set=gpu.clock_mhz=306:1300:2";
     if (entry->example) {
         snprintf(path, PATH_BYTES, "%s/models/%s", argv[3], entry->example);
     } else if (entry->generated) {
         snprintf(path, PATH_BYTES, "%s/%s", argv[4], entry->generated);
     }
-    char *const commands[][7] = {
+    char *const commands[][10] = {
         [RUN_NOTHING] = {yardstick},
         [RUN_PLAN] = {argv[1], hw, argv[2], mode, all, path},
         [RUN_CHECK] = {argv[1], check, hw, argv[2], path},
         [RUN_VALIDATE] = {argv[1], validate, models, argv[3], argv[5]},
         [RUN_SERVER] = {argv[1], scenario, bound, maxn, path},
+        [RUN_SWEEP] = {argv[1], sweep, hw, argv[2], threads, csv, clocks, path},
     };
     double peak_mib = 0;
     if (!run_once(commands[entry->run], &times->ms[round], &peak_mib)) return false;

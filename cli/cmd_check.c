@@ -1,11 +1,9 @@
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/check.h"
 #include "cli/commands.h"
+#include "cli/folder.h"
 #include "cli/machine.h"
 #include "study/study.h"
 
@@ -232,40 +230,6 @@ static ep_status check_one(job *j, const char *path, ep_text *out, ep_error *err
 
 /* ---- a folder ------------------------------------------------------------------------------ */
 
-static bool is_model(const char *name)
-{
-    const size_t length = strlen(name);
-    return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".onnx") == 0;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Paths of the models in a folder, sorted. `*paths` is malloc'ed, what it holds in the arena. */
-static ep_status list_models(ep_arena *arena, const char *folder, const char ***paths, uint32_t *n,
-                             ep_error *err)
-{
-    DIR *dir = opendir(folder);
-    EP_FAIL_IF(!dir, err, EP_BAD_FILE, "%s: %s", folder, strerror(errno));
-    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
-    uint32_t capacity = 0;
-    ep_status status = EP_OK;
-    for (const struct dirent *entry; status == EP_OK && (entry = readdir(dir));) {
-        if (!is_model(entry->d_name)) continue;
-        const char *path = ep_arena_printf(arena, "%s%s%s", folder, slash, entry->d_name);
-        status = path ? ep_grow((void **)paths, &capacity, (uint64_t)*n + 1, sizeof **paths, err)
-                      : ep_fail_memory(err);
-        if (status == EP_OK) (*paths)[(*n)++] = path;
-    }
-    (void)closedir(dir);
-    EP_TRY(status);
-    EP_FAIL_IF(*n == 0, err, EP_BAD_FILE, "%s: no *.onnx in this folder", folder);
-    qsort((void *)*paths, *n, sizeof **paths, by_text);
-    return EP_OK;
-}
-
 /* The name of a model as a network has it: its file without folder and ".onnx". */
 static const char *model_name(ep_arena *arena, const char *path)
 {
@@ -319,18 +283,12 @@ static ep_status check_folder(job *j, const char *const *paths, uint32_t n, ep_t
     return gates;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
 static ep_status do_job(job *j, ep_text *out, ep_error *err)
 {
     const char *const *given = j->args->given;
     const char *path = j->args->operands.at[0];
     EP_TRY(check_options(j, err));
-    const bool folder = is_folder(path);
+    const bool folder = ep__is_folder(path);
     EP_FAIL_IF(folder && (given[EXPLAIN] || given[BASELINE]), err, EP_BAD_USAGE,
                "%s is about one model, and %s is a folder",
                given[EXPLAIN] ? "--explain" : "--baseline", path);
@@ -340,7 +298,7 @@ static ep_status do_job(job *j, ep_text *out, ep_error *err)
     if (!folder) return check_one(j, path, out, err);
     const char **paths = NULL;
     uint32_t n = 0;
-    ep_status status = list_models(j->arena, path, &paths, &n, err);
+    ep_status status = ep__list_models(j->arena, path, &paths, &n, err);
     if (status == EP_OK) status = check_folder(j, paths, n, out, err);
     free((void *)paths);
     return status;

@@ -17,6 +17,8 @@ extern const ep__command ep__cmd_hw_schema;
 extern const ep__command ep__cmd_hw_from_nvpmodel;
 extern const ep__command ep__cmd_validate;
 extern const ep__command ep__cmd_rules;
+extern const ep__command ep__cmd_modes;
+extern const ep__command ep__cmd_sweep;
 extern const ep__command ep__cmd_weights_fill;
 extern const ep__command ep__cmd_weights_strip;
 

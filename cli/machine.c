@@ -15,7 +15,7 @@ ep_machine_options ep__machine_options(ep__values sets, const char *mode_file)
 ep_status ep__machine_load(const char *hw, const ep_machine_options *options, ep_machine **out,
                            ep_error *err)
 {
-    return ep_machine_load(hw ? hw : "orin-agx", options, out, err);
+    return ep_machine_load(hw ? hw : EP__DEFAULT_HW, options, out, err);
 }
 
 ep_status ep__modes_choose(const ep_machine *machine, const char *name, ep_arena *arena,

@@ -16,6 +16,8 @@
     {"--mode-file", "FILE", "adds the power modes of a YAML file, or replaces those of their names"}
 /* clang-format on */
 
+#define EP__DEFAULT_HW "orin-agx"
+
 /* Where machines are looked for, and `sets` and `mode_file` as given (or empty, NULL). Holds the
  * pointers given. */
 ep_machine_options ep__machine_options(ep__values sets, const char *mode_file);

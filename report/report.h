@@ -196,6 +196,38 @@ ep_status ep_report_hw_diff_json(const ep_machine *a, const ep_machine *b,
                                  const ep_difference *differences, uint32_t n, ep_text *out,
                                  ep_error *err);
 
+/* ---- `plan sweep`, `plan modes` ---------------------------------------------------------------
+ */
+
+/* A point as a row, as CSV below the titles or as one line of JSON. */
+void ep_report_sweep_titles(ep_text *out);
+void ep_report_sweep_csv(const ep_sweep_point *point, ep_text *out);
+void ep_report_sweep_json(const ep_sweep_point *point, ep_text *out);
+/* Fills in the figures of a named point from the row, its newline included, that was written of it;
+ * false when it is not that. */
+bool ep_report_sweep_read(const char *line, bool json, ep_sweep_point *point);
+
+/* For people: what stands out among the points of a model, and its front. */
+ep_status ep_report_sweep(const ep_sweep_summary *summary, const char *model, unsigned width,
+                          ep_text *out, ep_error *err);
+/* EP_INFEASIBLE when no point keeps the limits: the nearest, and what stands in the way. */
+ep_status ep_report_sweep_feasible(const ep_sweep_summary *summary, const char *model,
+                                   ep_error *err);
+
+/* One model on one machine. */
+typedef struct ep_report_modes {
+    uint32_t n_modes, n_points;   /* of each mode as many */
+    const ep_sweep_point *points; /* strategy by strategy, each in all modes */
+    const ep_sweep_summary *summary;
+} ep_report_modes;
+
+/* The point to choose: the best within the limits (NULL: none is), without limits the knee, or the
+ * fastest where there is none. */
+const ep_sweep_point *ep_report_modes_choice(const ep_sweep_summary *summary);
+ep_status ep_report_modes_table(const ep_report_modes *report, unsigned width, ep_text *out,
+                                ep_error *err);
+ep_status ep_report_modes_json(const ep_report_modes *report, ep_text *out, ep_error *err);
+
 /* `plan validate`. For people: per group its rows (`worst` > 0: as many, largest |error| first) and
  * what is not predicted, by reason (`worst` 0: which rows); a table of groups; the total. */
 ep_status ep_report_validation(const ep_validation *validation, uint32_t worst, unsigned width,

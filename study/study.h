@@ -1,6 +1,6 @@
-/* study: what if? So far four questions: how far are the predictions from measurements, what do
- * networks do to each other, is one good enough, or no worse than it was, and what does it compute,
- * the same as another?
+/* study: what if? So far five questions: how far are the predictions from measurements, what do
+ * networks do to each other, which of many settings is the best, is a network good enough, or no
+ * worse than it was, and what does it compute, the same as another?
  *
  * A measurements file is CSV, one measured figure a row (docs/accuracy.md describes the columns).
  * Each row names a machine, a mode, a workload (a model, one layer, two models at once, or idle),
@@ -255,6 +255,106 @@ typedef struct ep_workload_run {
 ep_status ep_workload_simulate(const ep_workload *workload, const ep_point *point,
                                const ep_observer *observer, ep_arena *arena, ep_workload_run *out,
                                ep_error *err);
+
+/* ---- sweeps -------------------------------------------------------------------------------- */
+
+/* A number of the machine that takes `n` values: "gpu.clock_mhz=306:1300:102" is 306, 408, ... up
+ * to 1300, as far as whole steps go. */
+typedef struct ep_axis {
+    const char *key;
+    double begin, step;
+    uint32_t n; /* > 0 */
+} ep_axis;
+
+/* Does `text` ("KEY=VALUE") have a range for a value? */
+bool ep_axis_is_range(const char *text);
+/* EP_BAD_USAGE says what is wrong with it. `out->key` lives in `arena`. */
+ep_status ep_axis_parse(const char *text, ep_arena *arena, ep_axis *out, ep_error *err);
+double ep_axis_value(const ep_axis *axis, uint32_t index); /* index < n */
+
+/* The points of a sweep are the cross product of these, the last varying fastest: models, batches,
+ * machines, axes that change the hardware, precisions, DLAs, strategies, axes of clocks and powered
+ * units, modes. What does not depend on the DLA is there once. */
+typedef struct ep_sweep_options {
+    uint32_t n_models, n_batches, n_machines, n_axes, n_modes;
+    uint32_t n_precisions, n_dlas, n_strategies;
+    const char *const *models;          /* paths */
+    const int64_t *batches;             /* 0: as in the file */
+    const char *const *machines;        /* as --hw takes them */
+    const ep_machine_options *hardware; /* of every machine */
+    const ep_axis *axes;                /* of different keys */
+    const char *const *modes;           /* n_modes 0: all */
+    const ep_precision_choice *precisions;
+    const ep_dla_choice *dlas;     /* n_dlas 0: the first core where there is one */
+    const char *const *strategies; /* n_strategies 0: all */
+    uint32_t threads;
+} ep_sweep_options;
+
+/* Static strings, and such as live in the arena of the sweep. Figures are rounded to the six digits
+ * that files have, so that a summary is the same whether they were computed or read. */
+typedef struct ep_sweep_point {
+    const char *hardware, *model, *mode, *strategy;
+    uint32_t model_index; /* of the options: two files may have the same name */
+    int64_t batch;
+    ep_precision_choice precision;
+    ep_dla_choice dla;
+    char set[200];        /* "gpu.clock_mhz=306, dram.clock_mhz=2133"; "": nothing */
+    char cannot_run[160]; /* "": it runs, and has figures */
+    char bound[16];
+    double latency_ms, throughput_ips, power_w, energy_mj;
+    double budget_w; /* of the mode; 0: none */
+    bool over_budget;
+} ep_sweep_point;
+
+/* Where the points go, in their order. */
+typedef struct ep_sweep_sink {
+    void *context;
+    /* Fills in the figures of a point that is known from an earlier run; false: it is not known,
+     * nor is any after it. NULL: none is. */
+    ep_status (*known)(void *context, ep_sweep_point *point, bool *is_known, ep_error *err);
+    /* `all` points there are, this one among `done`. */
+    ep_status (*row)(void *context, const ep_sweep_point *point, bool was_known, uint64_t done,
+                     uint64_t all, ep_error *err);
+} ep_sweep_sink;
+
+/* Plans each network once a machine, precision, DLA and strategy, as an engine is built once, and
+ * evaluates that at all points, on `threads` threads. A point that cannot run says why; everything
+ * else that goes wrong ends the sweep. Names live in `arena`; memory does not grow with points. */
+ep_status ep_sweep_run(const ep_sweep_options *options, const ep_sweep_sink *sink, ep_arena *arena,
+                       ep_error *err);
+
+/* 0: no limit. */
+typedef struct ep_sweep_limits {
+    double max_power_w, deadline_ms, min_fps;
+} ep_sweep_limits;
+
+/* What stands out among points; zero-initialise but for the limits. Points that cannot run, or that
+ * pass the power budget of their mode, are counted and else left out. */
+typedef struct ep_sweep_summary {
+    ep_sweep_limits limits;
+    uint64_t n, n_cannot_run, n_over_budget, n_within; /* of all; within the limits */
+    uint32_t n_front, front_capacity;
+    ep_sweep_point *front; /* Pareto: none is as good in latency, energy and power and better in
+                              one; of equal ones the first */
+    ep_sweep_point fastest, frugal;
+    ep_sweep_point best;    /* within the limits; the least energy, or where power alone is limited
+                               the fastest */
+    ep_sweep_point nearest; /* while none is: the least sum of what it passes limits by */
+    double nearest_excess;
+    double least_latency_ms, least_power_w, most_fps;
+} ep_sweep_summary;
+
+ep_status ep_sweep_summary_add(ep_sweep_summary *summary, const ep_sweep_point *point,
+                               ep_error *err);
+/* Sorts the front, the fastest first. */
+void ep_sweep_summary_end(ep_sweep_summary *summary);
+/* After that: where less latency begins to cost more energy than it did: of the points on the front
+ * of latency and energy, both scaled to 0..1 between its ends, the one farthest below the line
+ * between the ends. EP_NO_INDEX: there is none below. */
+uint32_t ep_sweep_summary_knee(const ep_sweep_summary *summary);
+/* By how much of a limit a point passes it; 0: it keeps it, or there is none. */
+double ep_sweep_excess(double value, double limit, bool is_least);
+void ep_sweep_summary_free(ep_sweep_summary *summary);
 
 /* ---- gates --------------------------------------------------------------------------------- */
 

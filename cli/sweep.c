@@ -1,0 +1,40 @@
+#include "cli/sweep.h"
+
+#include <string.h>
+
+static ep_status limit(const char *option, const char *text, double *out, ep_error *err)
+{
+    static const double least = 1e-6, most = 1e9;
+    return text ? ep__parse_number(option, text, least, most, out, err) : EP_OK;
+}
+
+ep_status ep__sweep_limits(const char *max_power, const char *deadline, const char *min_fps,
+                           ep_sweep_limits *out, ep_error *err)
+{
+    EP_TRY(limit("--max-power-w", max_power, &out->max_power_w, err));
+    EP_TRY(limit("--deadline-ms", deadline, &out->deadline_ms, err));
+    return limit("--min-fps", min_fps, &out->min_fps, err);
+}
+
+ep_status ep__split(const char *option, const char *text, ep_arena *arena, ep__values *out,
+                    ep_error *err)
+{
+    uint32_t commas = 0;
+    for (const char *p = text; *p; p++) commas += *p == ',';
+    const char **items = EP_NEW(arena, const char *, (uint64_t)commas + 1);
+    if (!items) return ep_fail_memory(err);
+    uint32_t n = 0;
+    for (const char *p = text; n <= commas; n++) {
+        const size_t length = strcspn(p, ",");
+        EP_FAIL_IF(length == 0, err, EP_BAD_USAGE, "%s is '%s': an item is empty", option, text);
+        items[n] = ep_arena_string(arena, p, length);
+        if (!items[n]) return ep_fail_memory(err);
+        for (uint32_t i = 0; i < n; i++) {
+            EP_FAIL_IF(strcmp(items[i], items[n]) == 0, err, EP_BAD_USAGE,
+                       "%s is '%s': '%s' is there twice", option, text, items[n]);
+        }
+        p += length + (p[length] == ',');
+    }
+    *out = (ep__values){.n = n, .at = items};
+    return EP_OK;
+}

@@ -1,0 +1,138 @@
+/* `plan modes`: the modes of a machine side by side, and which to choose. */
+#include <string.h>
+
+#include "report/columns.h"
+#include "report/format.h"
+#include "report/json.h"
+#include "report/report.h"
+#include "report/sweep.h"
+
+/* The figures of one strategy in one mode. */
+static void figure_cells(ep__columns *table, const ep_sweep_point *p)
+{
+    if (!p || p->cannot_run[0]) {
+        for (int i = 0; i < 4; i++) ep__cell(table, "-");
+        return;
+    }
+    ep__cell(table, "%s", ep__round3(p->latency_ms).text);
+    ep__cell(table, "%s", ep__round3(p->throughput_ips).text);
+    ep__cell(table, "%s%s", ep__round3(p->power_w).text, p->over_budget ? "!" : "");
+    ep__cell(table, "%s", ep__round3(p->energy_mj).text);
+}
+
+static const ep_sweep_point *find(const ep_report_modes *r, uint32_t mode, uint32_t strategy)
+{
+    const uint32_t at = strategy * r->n_modes + mode;
+    return at < r->n_points ? &r->points[at] : NULL;
+}
+
+static void table_of(const ep_report_modes *r, unsigned width, ep_text *out)
+{
+    static const ep__align align[] = {EP__LEFT,  EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT,
+                                      EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT};
+    const uint32_t n_strategies = r->n_points / r->n_modes;
+    ep__columns table = {.n = 2 + 4 * n_strategies, .align = align};
+    ep__cell(&table, "mode");
+    ep__cell(&table, "budget W");
+    for (uint32_t s = 0; s < n_strategies; s++) {
+        ep__cell(&table, "%s ms", find(r, 0, s)->strategy);
+        ep__cell(&table, "images/s");
+        ep__cell(&table, "W");
+        ep__cell(&table, "mJ/image");
+    }
+    for (uint32_t m = 0; m < r->n_modes; m++) {
+        const ep_sweep_point *p = find(r, m, 0);
+        ep__cell(&table, "%s", p->mode);
+        ep__cell(&table, "%s", p->budget_w > 0 ? ep__round3(p->budget_w).text : "-");
+        for (uint32_t s = 0; s < n_strategies; s++) figure_cells(&table, find(r, m, s));
+    }
+    ep__columns_end(&table, width, out);
+    if (r->summary->n_over_budget > 0) {
+        ep_text_printf(out, "! passes the budget of the mode: the module would throttle\n");
+    }
+}
+
+const ep_sweep_point *ep_report_modes_choice(const ep_sweep_summary *s)
+{
+    const ep_sweep_limits *l = &s->limits;
+    if (l->max_power_w > 0 || l->deadline_ms > 0 || l->min_fps > 0) {
+        return s->n_within ? &s->best : NULL;
+    }
+    if (s->n_front == 0) return NULL;
+    const uint32_t knee = ep_sweep_summary_knee(s);
+    return knee == EP_NO_INDEX ? &s->fastest : &s->front[knee];
+}
+
+/* "Choose greedy (DLA 0) in 30W: ..." and what the other ends of the scale would cost. */
+static void advise(const ep_sweep_summary *s, unsigned width, ep_text *out)
+{
+    const ep_sweep_point *p = ep_report_modes_choice(s), *fast = &s->fastest, *frugal = &s->frugal;
+    if (!p) return;
+    ep_text line = {0};
+    ep_text_printf(&line, "Choose ");
+    ep__sweep_name(p, &line);
+    ep_text_printf(&line, ": %s ms at %s W, %s mJ an image", ep__round3(p->latency_ms).text,
+                   ep__round3(p->power_w).text, ep__round3(p->energy_mj).text);
+    if (fast->latency_ms < p->latency_ms) {
+        ep_text_printf(&line, "; ");
+        ep__sweep_name(fast, &line);
+        ep_text_printf(&line, " is %s times as fast for %s times the energy",
+                       ep__round3(p->latency_ms / fast->latency_ms).text,
+                       ep__round3(fast->energy_mj / p->energy_mj).text);
+    } else {
+        ep_text_printf(&line, "; nothing is faster");
+    }
+    if (frugal->energy_mj < p->energy_mj) {
+        ep_text_printf(&line, "; ");
+        ep__sweep_name(frugal, &line);
+        ep_text_printf(&line, " saves %s %% of the energy and takes %s times as long",
+                       ep__percent(p->energy_mj - frugal->energy_mj, p->energy_mj).text,
+                       ep__round3(frugal->latency_ms / p->latency_ms).text);
+    } else {
+        ep_text_printf(&line, "; nothing takes less energy");
+    }
+    ep_text_append(&line, ".", 1);
+    ep__append_line(out, width, 0, &line);
+}
+
+ep_status ep_report_modes_table(const ep_report_modes *r, unsigned width, ep_text *out,
+                                ep_error *err)
+{
+    const ep_sweep_point *first = &r->points[0];
+    ep_text line = {0};
+    ep_text_printf(&line, "%s on %s, batch %lld, %s%s%s", first->model, first->hardware,
+                   (long long)first->batch, ep_report_precision_name(first->precision),
+                   first->set[0] ? ", " : "", first->set);
+    ep__append_line(out, width, 2, &line);
+    table_of(r, width, out);
+    advise(r->summary, width, out);
+    return out->failed ? ep_fail_memory(err) : EP_OK;
+}
+
+/* A point without its line's end. */
+static void json_point(const ep_sweep_point *p, ep_text *out)
+{
+    ep_report_sweep_json(p, out);
+    if (!out->failed) out->data[--out->length] = '\0';
+}
+
+ep_status ep_report_modes_json(const ep_report_modes *r, ep_text *out, ep_error *err)
+{
+    const ep_sweep_point *choice = ep_report_modes_choice(r->summary);
+    ep__json_open(out, NULL, '{');
+    ep__json_integer(out, "schema", 1);
+    ep__json_open(out, "points", '[');
+    for (uint32_t i = 0; i < r->n_points; i++) json_point(&r->points[i], out);
+    ep__json_close(out, ']');
+    if (choice) {
+        ep__json_open(out, "choice", '{');
+        ep__json_text(out, "mode", choice->mode);
+        ep__json_text(out, "strategy", choice->strategy);
+        ep__json_close(out, '}');
+    } else {
+        ep__json_null(out, "choice");
+    }
+    ep__json_close(out, '}');
+    ep_text_append(out, "\n", 1);
+    return out->failed ? ep_fail_memory(err) : EP_OK;
+}

@@ -1,0 +1,30 @@
+/* Private to study/: the axes of a sweep, sorted by what they change. */
+#ifndef EP_STUDY_SWEEP_INTERNAL_H
+#define EP_STUDY_SWEEP_INTERNAL_H
+
+#include "study/study.h"
+
+#define EP__MAX_AXES 8
+
+/* The axes that change the hardware, and with it the plans, and those of the operating point. */
+typedef struct ep__sweep_axes {
+    uint32_t n_parts, n_clocks;
+    const ep_axis *parts[EP__MAX_AXES], *clocks[EP__MAX_AXES];
+    uint64_t part_points, clock_points; /* products of their values; 1 without any */
+} ep__sweep_axes;
+
+ep_status ep__sweep_axes_of(const ep_sweep_options *options, ep__sweep_axes *out, ep_error *err);
+
+/* The machine of combination `part` of the first kind; `*out` is the caller's. */
+ep_status ep__sweep_machine(const ep_sweep_options *options, const ep__sweep_axes *axes,
+                            const char *name, uint64_t part, ep_arena *arena, ep_machine **out,
+                            ep_error *err);
+/* Loads it with every axis at its first value, then at its last: what both take, all between them
+ * do. */
+ep_status ep__sweep_check(const ep_sweep_options *options, const ep__sweep_axes *axes,
+                          const char *name, ep_arena *arena, ep_error *err);
+/* Puts combination `clock` of the second kind into a mode, and appends it to `set`. */
+void ep__sweep_set_mode(const ep__sweep_axes *axes, uint64_t clock, ep_mode *mode, char *set,
+                        size_t size);
+
+#endif
