@@ -45,6 +45,7 @@ enum {
     GANTT,
     N_OPTIONS
 };
+_Static_assert(N_OPTIONS <= EP__MAX_OPTIONS, "room for every option");
 
 static const ep__option options[N_OPTIONS] = {
     [HW] = EP__OPTION_HW,

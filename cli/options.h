@@ -11,7 +11,7 @@ typedef struct ep__option {
     const char *help;  /* lines, separated by newlines */
 } ep__option;
 
-#define EP__MAX_OPTIONS 32
+#define EP__MAX_OPTIONS 48
 
 typedef struct ep__values {
     uint32_t n;

@@ -12,20 +12,22 @@ static ep_status fail_write(const ep__sweep_file *f, ep_error *err)
                    strerror(errno));
 }
 
+/* What an older sweep left in the file goes when there is something to write instead. */
 static ep_status write_row(ep__sweep_file *f, ep_error *err)
 {
     if (f->row.failed) return ep_fail_memory(err);
+    if (f->replaces && ftruncate(fileno(f->file), 0) != 0) return fail_write(f, err);
+    f->replaces = false;
     const bool good =
         fwrite(f->row.data, 1, f->row.length, f->file) == f->row.length && fflush(f->file) == 0;
     f->row.length = 0;
     return good ? EP_OK : fail_write(f, err);
 }
 
-static ep_status write_titles(ep__sweep_file *f, ep_error *err)
+/* They go out with the first row. */
+static void write_titles(ep__sweep_file *f)
 {
-    if (f->json) return EP_OK;
-    ep_report_sweep_titles(&f->row);
-    return write_row(f, err);
+    if (!f->json) ep_report_sweep_titles(&f->row);
 }
 
 /* The next whole line, in f->row; false at the end, which then is where the last line ended. */
@@ -49,11 +51,10 @@ static ep_status read_line(ep__sweep_file *f, bool *is_there, ep_error *err)
     return good ? EP_OK : fail_write(f, err);
 }
 
-/* Reads the titles of an earlier run, or writes them. */
-static ep_status begin(ep__sweep_file *f, ep_error *err)
+/* Reads the titles of an earlier run. */
+static ep_status read_titles(ep__sweep_file *f, ep_error *err)
 {
-    if (!f->reading) return write_titles(f, err);
-    if (f->json) return EP_OK;
+    if (f->json || !f->reading) return EP_OK;
     ep_text titles = {0};
     ep_report_sweep_titles(&titles);
     ep_status status = read_line(f, &f->reading, err);
@@ -62,7 +63,6 @@ static ep_status begin(ep__sweep_file *f, ep_error *err)
     }
     ep_text_free(&titles);
     f->row.length = 0;
-    if (status == EP_OK && !f->reading) status = write_titles(f, err);
     return status;
 }
 
@@ -73,10 +73,13 @@ ep_status ep__sweep_file_open(const char *path, bool json, bool resume, ep__swee
     if (path) {
         out->file = resume ? fopen(path, "r+") : NULL;
         out->reading = out->file;
-        if (!out->file) out->file = fopen(path, "w");
+        out->replaces = !out->file;
+        if (!out->file) out->file = fopen(path, "a");
         if (!out->file) return fail_write(out, err);
     }
-    return begin(out, err);
+    EP_TRY(read_titles(out, err));
+    if (!out->reading) write_titles(out);
+    return EP_OK;
 }
 
 ep_status ep__sweep_file_known(ep__sweep_file *f, ep_sweep_point *point, bool *is_known,
@@ -106,6 +109,7 @@ ep_status ep__sweep_file_close(ep__sweep_file *f, ep_error *err)
     if (f->reading) EP_TRY(read_line(f, &f->reading, err));
     EP_FAIL_IF(f->reading, err, EP_BAD_FILE, "%s:%llu: more rows than this sweep has", f->path,
                (unsigned long long)f->line);
+    if (f->row.length > 0) EP_TRY(write_row(f, err)); /* a sweep without points */
     if (!f->path) return EP_OK;
     FILE *file = f->file;
     f->file = NULL;

@@ -11,7 +11,8 @@ typedef struct ep__sweep_file {
     FILE *file;       /* NULL: rows go nowhere */
     const char *path; /* NULL: standard output */
     bool json;
-    bool reading; /* rows of an earlier run are ahead */
+    bool reading;  /* rows of an earlier run are ahead */
+    bool replaces; /* what is in the file, with the first row */
     uint64_t line;
     ep_text row;
 } ep__sweep_file;
