@@ -167,9 +167,9 @@ typedef struct ep_recording {
     double from_ns, to_ns;
     const ep_task *tasks; /* per lane */
     uint32_t n_spans, n_levels, room_spans, room_levels;
-    ep_span *spans;         /* by their ends */
+    ep_span *spans;   /* by their ends */
     ep_level *levels; /* the first holds at `from_ns` or begins later */
-    bool failed;            /* out of memory: incomplete */
+    bool failed;      /* out of memory: incomplete */
 } ep_recording;
 
 ep_observer ep_recording_observer(ep_recording *recording);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "engine/functions.h"
-#include "engine/functions.h"
 #include "engine/kernels.h"
 
 /* Q, K, V or Y as batch x heads x steps x size, wherever these lie. Pitches in elements. */

@@ -261,11 +261,14 @@ static void test_table_of_layers(void **state)
     fixture *f = *state;
     f->report.show_layers = true;
     const char *table = table_of(f, 0);
-    assert_has(table, "layer  type                  device  precision    MACs      ms    mJ  kernel  "
-                      "tactic  refused by\n");
-    assert_has(table, "conv   Convolution           dla0    int8       3.00 M  1.0000  1.00       0\n");
-    assert_has(table, "swish  Activation HardSwish  gpu     int8            0  2.0000  2.00       1  "
-                      "stream  activation.function\n");
+    assert_has(table,
+               "layer  type                  device  precision    MACs      ms    mJ  kernel  "
+               "tactic  refused by\n");
+    assert_has(table,
+               "conv   Convolution           dla0    int8       3.00 M  1.0000  1.00       0\n");
+    assert_has(table,
+               "swish  Activation HardSwish  gpu     int8            0  2.0000  2.00       1  "
+               "stream  activation.function\n");
     assert_has(table, "layers 10.0 ms, reformats 0 ms; latency 10.0 ms\n");
 }
 
