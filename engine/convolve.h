@@ -29,6 +29,10 @@ struct ep__convolution {
 ep_status ep__convolution_of(const ep__call *call, const ep_array *x, const ep_array *weights,
                              bool transposed, ep__convolution *out, ep_error *err);
 
+/* The whole of a Conv or ConvTranspose: input, weights and bias of one float type, and output. */
+ep_status ep__float_convolution_of(ep__call *call, bool transposed, ep__convolution *out,
+                                   ep_error *err);
+
 ep_status ep__convolve(ep__call *call, const ep__convolution *convolution, ep_error *err);
 
 /* Stops that a matrix of `rows` rows has at a time: it stays within a cache. */

@@ -219,20 +219,27 @@ ep_status ep__convolve(ep__call *call, const ep__convolution *c, ep_error *err)
 
 /* ---- Conv ---------------------------------------------------------------------------------- */
 
-ep_status ep__kernel_Conv(ep__call *call, ep_error *err)
+ep_status ep__float_convolution_of(ep__call *call, bool transposed, ep__convolution *out,
+                                   ep_error *err)
 {
     const ep_array *x = ep__in(call, 0), *weights = ep__in(call, 1), *bias = ep__in(call, 2);
-    ep_array *out = ep__out(call, 0);
-    ep__convolution c;
+    ep_array *y = ep__out(call, 0);
     if (x->dtype != EP_DTYPE_FLOAT && x->dtype != EP_DTYPE_DOUBLE) return ep__bad_dtype(x, err);
     EP_FAIL_IF(weights->dtype != x->dtype || (bias && bias->dtype != x->dtype), err, EP_BAD_MODEL,
                "weights and bias must be %s, as the input is", ep_dtype_name(x->dtype));
-    EP_TRY(ep__convolution_of(call, x, weights, false, &c, err));
-    if (bias && (int64_t)bias->n != c.filters) return ep__bad_out_shape(out, err);
-    c.dtype = x->dtype;
-    c.x = x->data;
-    c.weights = weights->data;
-    c.bias = bias ? bias->data : NULL;
-    c.out = out->data;
+    EP_TRY(ep__convolution_of(call, x, weights, transposed, out, err));
+    if (bias && (int64_t)bias->n != out->filters) return ep__bad_out_shape(y, err);
+    out->dtype = x->dtype;
+    out->x = x->data;
+    out->weights = weights->data;
+    out->bias = bias ? bias->data : NULL;
+    out->out = y->data;
+    return EP_OK;
+}
+
+ep_status ep__kernel_Conv(ep__call *call, ep_error *err)
+{
+    ep__convolution c;
+    EP_TRY(ep__float_convolution_of(call, false, &c, err));
     return ep__convolve(call, &c, err);
 }
