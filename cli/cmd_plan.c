@@ -26,6 +26,8 @@ enum {
     STRATEGY,
     DLA,
     NO_FALLBACK,
+    LAYER_DEVICES,
+    LAYER_PRECISIONS,
     IO,
     BATCH,
     SHAPES,
@@ -71,6 +73,9 @@ static const ep__option options[N_OPTIONS] = {
              "DLA core to plan for (default: 0 where there is one);\n"
              "both: batches go to the cores in turn"},
     [NO_FALLBACK] = {"--no-fallback", NULL, "a layer that the DLA refuses is an error"},
+    [LAYER_DEVICES] = {"--layer-device-types", "SPEC",
+                       "pins layers to devices: conv1:DLA,fc*:GPU (docs/cli.md)"},
+    [LAYER_PRECISIONS] = {"--layer-precisions", "SPEC", "the same to precisions: conv1:fp16"},
     [IO] = {"--io", "linear|native",
             "formats of inputs and outputs (default: linear, with reformats)"},
     [BATCH] = EP__OPTION_BATCH,
@@ -167,7 +172,7 @@ static ep__workload_request workload_request(const planning *job)
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS};
+    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS, LAYER_DEVICES, LAYER_PRECISIONS};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
@@ -234,6 +239,16 @@ static uint32_t count_strategies(void)
     uint32_t n = 0;
     while (ep_strategy_name(n)) n++;
     return n;
+}
+
+static ep_status read_pins(planning *job, ep_error *err)
+{
+    const char *const *given = job->given;
+    if (!given[LAYER_DEVICES] && !given[LAYER_PRECISIONS]) return EP_OK;
+    EP_FAIL_IF(given[LAYER_DEVICES] && given[STRATEGY] && strcmp(given[STRATEGY], "gpu") == 0, err,
+               EP_BAD_USAGE, "--layer-device-types: strategy gpu leaves nothing to pin");
+    return ep_pins_parse(job->model.layers, given[LAYER_DEVICES], given[LAYER_PRECISIONS],
+                         job->arena, &job->plan_options.pins, err);
 }
 
 /* Makes the plans asked for. Without a DLA all strategies are the first: the GPU alone. */
@@ -341,6 +356,7 @@ static ep_status plan_one(planning *job, const ep__workload_request *request, ep
                           ep_error *err)
 {
     EP_TRY(ep__model_load(request->model, &request->model_options, &job->model, err));
+    EP_TRY(read_pins(job, err));
     EP_TRY(make_plans(job, err));
     uint32_t n_ran = 0;
     for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));

@@ -19,14 +19,17 @@ typedef struct placer {
 /* ---- precision on the GPU ------------------------------------------------------------------ */
 
 /* The order in which a choice prefers precisions. */
-static uint32_t candidates(const ep_plan_options *options, ep_precision list[EP_PRECISION_COUNT])
+static uint32_t candidates(const ep_plan_options *options, ep_pin pin,
+                           ep_precision list[EP_PRECISION_COUNT])
 {
     const ep_precision_choice choice = options->precision;
     const bool tf32 = !options->no_tf32;
     uint32_t n = 0;
     if (choice == EP_CHOOSE_INT8 || choice == EP_CHOOSE_BEST) list[n++] = EP_INT8;
     if (choice != EP_CHOOSE_FP32) list[n++] = EP_FP16;
-    if (tf32 && (choice == EP_CHOOSE_FP32 || choice == EP_CHOOSE_BEST)) list[n++] = EP_TF32;
+    /* a way to compute in FP32 where that is asked for */
+    const bool asked = choice == EP_CHOOSE_FP32 || choice == EP_CHOOSE_BEST || pin.precisions;
+    if (tf32 && asked) list[n++] = EP_TF32;
     list[n++] = EP_FP32;
     return n;
 }
@@ -71,16 +74,24 @@ static ep_status time_alone(placer *p, ep_precision precision, double *ns, ep_er
     return EP_OK;
 }
 
+/* Has the GPU this layer in this precision, and the pin of the layer too? */
+static bool gpu_may(const placer *p, uint32_t l, ep_precision precision)
+{
+    return ep_pin_allows_precision(ep__pin_of(p->options, l), precision) &&
+           ep__gpu_takes(p->layers, &p->layers->layers[l], precision);
+}
+
 static ep_status choose_fastest(placer *p, const ep_precision *list, uint32_t n_list, ep_error *err)
 {
     const uint32_t n = p->layers->n_layers;
     double *best = EP_NEW(p->arena, double, n);
     double *ns = EP_NEW(p->arena, double, n);
     if (!best || !ns) return ep_fail_memory(err);
+    for (uint32_t l = 0; l < n; l++) p->gpu_precision[l] = EP_PRECISION_COUNT;
     for (uint32_t c = 0; c < n_list; c++) {
         EP_TRY(time_alone(p, list[c], ns, err));
         for (uint32_t l = 0; l < n; l++) {
-            if (!ep__gpu_takes(p->layers, &p->layers->layers[l], list[c])) continue;
+            if (!gpu_may(p, l, list[c])) continue;
             if (best[l] > 0 && ns[l] >= best[l]) continue;
             best[l] = ns[l];
             p->gpu_precision[l] = list[c];
@@ -92,17 +103,25 @@ static ep_status choose_fastest(placer *p, const ep_precision *list, uint32_t n_
 static ep_status choose_gpu_precision(placer *p, ep_error *err)
 {
     ep_precision list[EP_PRECISION_COUNT];
-    const uint32_t n = candidates(p->options, list);
-    if (p->options->precision == EP_CHOOSE_BEST) return choose_fastest(p, list, n, err);
+    if (p->options->precision == EP_CHOOSE_BEST) {
+        const uint32_t n = candidates(p->options, (ep_pin){0}, list);
+        return choose_fastest(p, list, n, err);
+    }
     for (uint32_t l = 0; l < p->layers->n_layers; l++) {
+        const uint32_t n = candidates(p->options, ep__pin_of(p->options, l), list);
         uint32_t c = 0;
-        while (!ep__gpu_takes(p->layers, &p->layers->layers[l], list[c])) c++;
-        p->gpu_precision[l] = list[c]; /* FP32, the last, is always taken */
+        while (c < n && !gpu_may(p, l, list[c])) c++;
+        p->gpu_precision[l] = c < n ? list[c] : EP_PRECISION_COUNT;
     }
     return EP_OK;
 }
 
 /* ---- placement ----------------------------------------------------------------------------- */
+
+static ep_device dla_core(const ep_plan_options *options)
+{
+    return options->dla == EP_DLA_SECOND ? EP_DLA1 : EP_DLA0;
+}
 
 static ep_status check_dla(const placer *p, ep_error *err)
 {
@@ -134,6 +153,9 @@ static ep_status refuse_fallback(const placer *p, ep_error *err)
         first = l;
     }
     if (n == 0) return EP_OK;
+    EP_FAIL_IF(
+        p->verdicts[first].accepted, err, EP_INFEASIBLE, "%s: '%s' is pinned to another device",
+        p->options->standalone ? "--standalone" : "--no-fallback", p->layers->layers[first].name);
     const ep_refusal *why = &p->verdicts[first].refusals[0];
     return ep_fail(
         err, EP_INFEASIBLE, "%s: the DLA refuses %u of %u layers, first '%s' (%s: %s, allowed %s)",
@@ -215,11 +237,12 @@ static ep_status place(placer *p, const ep__partition *partition, ep_error *err)
     ep_device *device = EP_NEW(p->arena, ep_device, n);
     ep_precision *precision = EP_NEW(p->arena, ep_precision, n);
     if (!device || !precision) return ep_fail_memory(err);
-    const ep_device core = p->options->dla == EP_DLA_SECOND ? EP_DLA1 : EP_DLA0;
+    const ep_device core = dla_core(p->options);
     for (uint32_t l = 0; l < n; l++) {
         device[l] = p->on_dla[l] ? core : EP_GPU;
         precision[l] = p->on_dla[l] ? p->verdicts[l].precision : p->gpu_precision[l];
     }
+    EP_TRY(ep__pins_check(p->layers, p->options, device, precision, p->verdicts, err));
     ep_plan *plan = &p->planned->plan;
     plan->device = device;
     plan->precision = precision;
@@ -249,9 +272,13 @@ static ep_status cost_kernels(placer *p, ep_error *err)
 static ep_status ask_dla(placer *p, ep_error *err)
 {
     EP_TRY(check_dla(p, err));
-    EP_TRY(ep_dla_check(p->layers, p->machine, asked_of_dla(p->options->precision), p->arena,
-                        &p->verdicts, err));
-    for (uint32_t l = 0; l < p->layers->n_layers; l++) p->on_dla[l] = p->verdicts[l].accepted;
+    const ep_precision asked = asked_of_dla(p->options->precision);
+    EP_TRY(ep_dla_check(p->layers, p->machine, asked, p->arena, &p->verdicts, err));
+    EP_TRY(ep__pins_ask(p->layers, p->machine, p->options, asked, p->arena, p->verdicts, err));
+    for (uint32_t l = 0; l < p->layers->n_layers; l++) {
+        p->on_dla[l] = p->verdicts[l].accepted &&
+                       ep_pin_allows_device(ep__pin_of(p->options, l), dla_core(p->options));
+    }
     p->planned->verdicts = p->verdicts;
     return EP_OK;
 }

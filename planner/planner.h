@@ -115,6 +115,22 @@ typedef enum ep_io {
     EP_IO_NATIVE_FP16_OUT, /* the same, but what leaves a DLA is FP16 */
 } ep_io;
 
+/* What the user allows a layer: bit d of `devices` for ep_device d, bit p of `precisions` for
+ * ep_precision p; 0 allows all. Strategy "gpu" is what the others are compared with, and heeds
+ * precisions alone. */
+typedef struct ep_pin {
+    uint8_t devices, precisions;
+} ep_pin;
+
+static inline bool ep_pin_allows_device(ep_pin pin, ep_device device)
+{
+    return pin.devices == 0 || (pin.devices >> device & 1);
+}
+static inline bool ep_pin_allows_precision(ep_pin pin, ep_precision precision)
+{
+    return pin.precisions == 0 || (pin.precisions >> precision & 1);
+}
+
 typedef struct ep_plan_options {
     ep_precision_choice precision;
     ep_dla_choice dla;
@@ -126,7 +142,15 @@ typedef struct ep_plan_options {
     bool sparse;  /* weights are 2:4 sparse wherever hardware gains from it */
     ep_io io;
     ep_search search; /* of the GPU's tactics; its timings must outlive the plan */
+    const ep_pin *pins; /* per layer; NULL: none */
 } ep_plan_options;
+
+/* Reads pins in the grammar of trtexec's --layerDeviceTypes ("conv1:DLA,fc*:GPU"; also DLA0, DLA1)
+ * and --layerPrecisions ("conv1:int8,*:fp16"); either may be NULL. `*pins` is per layer, in
+ * `arena`. A name counts for more than a pattern, else the later entry for more than the earlier.
+ * EP_BAD_USAGE: what is wrong and where; a name that no layer has, with the nearest there is. */
+ep_status ep_pins_parse(const ep_layers *layers, const char *device_types, const char *precisions,
+                        ep_arena *arena, const ep_pin **pins, ep_error *err);
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */
 const char *ep_strategy_name(uint32_t index);

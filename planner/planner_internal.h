@@ -49,6 +49,25 @@ bool ep__has_int8(const ep_layer *layer, const ep_dla_limits *limits);
 /* Has the GPU a kernel for this layer in this precision? FP32 it always has. */
 bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision precision);
 
+/* ---- pins ---------------------------------------------------------------------------------- */
+
+/* Of one layer; without pins it allows everything. */
+ep_pin ep__pin_of(const ep_plan_options *options, uint32_t layer);
+
+/* Asks the DLA anew about layers that are pinned to precisions without `asked`, which `verdicts`
+ * are of. */
+ep_status ep__pins_ask(const ep_layers *layers, const ep_machine *machine,
+                       const ep_plan_options *options, ep_precision asked, ep_arena *arena,
+                       ep_verdict *verdicts, ep_error *err);
+
+/* Does this placement keep the pins? `device` and `precision` are per layer, the latter
+ * EP_PRECISION_COUNT where no precision of the pin is there. EP_INFEASIBLE names the first layer
+ * that is elsewhere, with the DLA's rule where `verdicts` have it. NULL: strategy "gpu", where
+ * pinned devices say nothing unless there is no DLA to use at all. */
+ep_status ep__pins_check(const ep_layers *layers, const ep_plan_options *options,
+                         const ep_device *device, const ep_precision *precision,
+                         const ep_verdict *verdicts, ep_error *err);
+
 /* ---- fusion -------------------------------------------------------------------------------- */
 
 /* The longest kernel: what TensorRT's pointwise fusion takes is of this order. */
