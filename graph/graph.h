@@ -531,6 +531,7 @@ typedef struct ep_plan {
     const ep_device *device;       /* per layer */
     const ep_precision *precision; /* per layer */
     const uint32_t *subgraph;      /* per layer; EP_NO_INDEX on the GPU */
+    const uint32_t *order;         /* layers in execution order; those of a subgraph are in a row */
     const bool *leaves;            /* per tensor (at roots): a network output, or read outside the
                                       subgraph, or the GPU, that writes it */
     uint32_t n_subgraphs;

@@ -181,6 +181,7 @@ static ep_status place_and_fuse(builder *b, const ep__partition *partition, ep_e
     plan->device = b->device;
     plan->precision = b->precision;
     plan->subgraph = partition->subgraph;
+    plan->order = partition->order;
     plan->transitions = plan->io_reformats = 0;
     EP_TRY(find_leaving(b, partition->subgraph, &plan->leaves, err));
     EP_TRY(list_subgraphs(b, partition, err));
@@ -209,8 +210,13 @@ static ep_status partition_and_fuse(builder *b, ep_error *err)
 {
     const ep__basis *basis = b->basis;
     ep__partition partition;
-    EP_TRY(
-        ep__partition_make(basis->layers, b->device, b->wanted->part, b->arena, &partition, err));
+    if (b->wanted->order) {
+        EP_TRY(ep__partition_given(basis->layers, b->device, b->wanted->order, b->wanted->subgraph,
+                                   b->arena, &partition, err));
+    } else {
+        EP_TRY(ep__partition_make(basis->layers, b->device, b->wanted->part, b->arena, &partition,
+                                  err));
+    }
     EP_TRY(place_and_fuse(b, &partition, err));
     const uint32_t n_subgraphs = partition.n_subgraphs;
     if (n_subgraphs == 0) return EP_OK;

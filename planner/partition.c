@@ -204,8 +204,7 @@ static int by_kind(const void *a, const void *b)
     return compare_kinds(a, b);
 }
 
-/* The batch that a layer works on: of its result, to which operands of batch 1 are broadcast. */
-static int64_t batch_of(const ep_layers *layers, const ep_layer *layer)
+int64_t ep__layer_batch(const ep_layers *layers, const ep_layer *layer)
 {
     int64_t nchw[4];
     const bool known =
@@ -224,8 +223,8 @@ static ep_status number_kinds(const ep_layers *layers, const ep_device *device,
     uint32_t n_dla = 0;
     for (uint32_t l = 0; l < n; l++) {
         if (!ep_device_is_dla(device[l])) continue;
-        dla[n_dla++] =
-            (kind_key){device[l], part ? part[l] : 0, batch_of(layers, &layers->layers[l]), l};
+        dla[n_dla++] = (kind_key){device[l], part ? part[l] : 0,
+                                  ep__layer_batch(layers, &layers->layers[l]), l};
     }
     qsort(dla, n_dla, sizeof *dla, by_kind);
     *n_kinds = 1;

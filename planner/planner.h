@@ -178,6 +178,8 @@ typedef struct ep_assignment {
     const ep_precision *precision; /* EP_PRECISION_COUNT: as the options choose; NULL: all so */
     const uint32_t *part; /* on a DLA: layers of different parts share no loadable; NULL: they are
                              all of one */
+    /* execution order, and the subgraph of each layer, as a plan had them; NULL: formed anew */
+    const uint32_t *order, *subgraph;
     bool sheds; /* what passes the limits of loadables and pools runs on the GPU instead, as the
                    strategy "greedy" has it; else that is EP_INFEASIBLE */
 } ep_assignment;

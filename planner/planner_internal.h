@@ -36,6 +36,15 @@ ep_status ep__partition_of(const ep__dag *dag, const uint32_t *kind, uint32_t n_
 ep_status ep__partition_make(const ep_layers *layers, const ep_device *device, const uint32_t *part,
                              ep_arena *arena, ep__partition *out, ep_error *err);
 
+/* The batch that a layer works on: of its result, to which operands of batch 1 are broadcast. */
+int64_t ep__layer_batch(const ep_layers *layers, const ep_layer *layer);
+
+/* What an earlier plan had, which is copied. EP_INFEASIBLE: it is no order of execution, or its
+ * subgraphs are not connected, convex, and each of one core and batch. */
+ep_status ep__partition_given(const ep_layers *layers, const ep_device *device,
+                              const uint32_t *order, const uint32_t *subgraph, ep_arena *arena,
+                              ep__partition *out, ep_error *err);
+
 /* ---- combinations -------------------------------------------------------------------------- */
 
 /* Takes subgraphs off the DLA, wholly, that pass the pools of a loadable, or come after the last
