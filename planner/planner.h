@@ -116,6 +116,11 @@ typedef enum ep_io {
     EP_IO_NATIVE_FP16_OUT, /* the same, but what leaves a DLA is FP16 */
 } ep_io;
 
+/* What options and plan files call them; NULL past the last. */
+const char *ep_precision_choice_name(uint32_t choice);
+const char *ep_dla_choice_name(uint32_t choice);
+const char *ep_io_name(uint32_t io);
+
 /* What the user allows a layer: bit d of `devices` for ep_device d, bit p of `precisions` for
  * ep_precision p; 0 allows all. Strategy "gpu" is what the others are compared with, and heeds
  * precisions alone. */
@@ -232,5 +237,150 @@ typedef struct ep_advice {
 ep_status ep_plan_advise(const ep_planned *planned, const ep_machine *machine,
                          const double *layer_ns, ep_arena *arena, const ep_advice **out,
                          uint32_t *n, ep_error *err);
+
+/* ---- plan files ----------------------------------------------------------------------------- */
+
+/* A plan as a file keeps it, docs/plan-file.md: names and numbers, which hold without the network
+ * and the machine. Plain data, in `arena`. */
+
+#define EP_PLAN_FILE_SCHEMA 1
+
+/* What the user gave the planner as text; NULL: not given. */
+#define EP_PLAN_FILE_TEXT_MAP(X)                                                                   \
+    X(batch)                                                                                       \
+    X(shapes)                                                                                      \
+    X(min_shapes)                                                                                  \
+    X(max_shapes)                                                                                  \
+    X(layer_device_types)                                                                          \
+    X(layer_precisions)
+
+typedef struct ep_plan_file_texts {
+#define X(name) const char *name;
+    EP_PLAN_FILE_TEXT_MAP(X)
+#undef X
+} ep_plan_file_texts;
+
+#define EP_LAYER_HASH_TEXT 17
+
+typedef struct ep_plan_file_layer {
+    const char *name;
+    const char *hash; /* of all that matters of the layer but its weights' values */
+    uint32_t index;   /* in the network's layers */
+    ep_device device;
+    ep_precision precision;
+    uint32_t subgraph; /* EP_NO_INDEX on the GPU */
+    uint32_t kernel;   /* EP_NO_INDEX: none, nothing to do */
+} ep_plan_file_layer;
+
+typedef struct ep_plan_file_kernel {
+    const char *name;
+    bool is_reformat;
+    ep_device device;
+    ep_precision precision;
+    const char *tactic; /* "": the device has no choice */
+    double us;          /* predicted */
+} ep_plan_file_kernel;
+
+/* Figures of one plan at its operating point, as docs/json.md has them. */
+#define EP_PLAN_FILE_FIGURE_MAP(X)                                                                 \
+    X(latency_ms)                                                                                  \
+    X(throughput_ips)                                                                              \
+    X(power_w)                                                                                     \
+    X(energy_mj)                                                                                   \
+    X(subgraphs)                                                                                   \
+    X(transitions)                                                                                 \
+    X(io_reformats)
+
+typedef struct ep_plan_file_figures {
+#define X(name) double name;
+    EP_PLAN_FILE_FIGURE_MAP(X)
+#undef X
+} ep_plan_file_figures;
+
+typedef struct ep_plan_file {
+    ep_arena *arena;
+    const char *path;           /* for messages */
+    const char *digest;         /* SHA-256 of the file before its last line */
+    const char *version;        /* of edgeplan, that wrote it */
+    const char *model;          /* name of the network */
+    const char *model_sha256;   /* of the ONNX file, without external data */
+    const char *network_sha256; /* of all layers: other weights do not change it */
+    const char *machine;        /* name */
+    const char *machine_sha256; /* of its settings */
+    const char *machine_set;    /* ep_machine.overrides */
+    uint32_t n_settings;
+    const ep_setting *settings;
+    const char *strategy;
+    ep_plan_options options; /* timings, pins and loadables in use left out */
+    ep_plan_file_texts texts;
+    const char *mode; /* of the operating point, with its clocks */
+    double gpu_mhz, dla_mhz, dram_mhz, cpu_mhz;
+    ep_plan_file_figures figures;
+    uint32_t n_layers;
+    const ep_plan_file_layer *layers; /* in execution order */
+    uint32_t n_kernels;
+    const ep_plan_file_kernel *kernels; /* in execution order */
+} ep_plan_file;
+
+/* What a file is made of. */
+typedef struct ep_plan_file_source {
+    const ep_planned *planned;
+    const ep_machine *machine;
+    const ep_plan_options *options;
+    const ep_mode *mode;
+    const ep_run *run;        /* of the plan in that mode: the tactics are its */
+    const char *model_sha256; /* ep_file_sha256 */
+    ep_plan_file_texts texts;
+} ep_plan_file_source;
+
+/* Texts are referenced: what `source` points to must outlive `*out`, which is the caller's. */
+ep_status ep_plan_file_of(const ep_plan_file_source *source, ep_plan_file **out, ep_error *err);
+void ep_plan_file_free(ep_plan_file *file); /* accepts NULL */
+
+/* Appends the file: the same plan gives the same bytes. */
+ep_status ep_plan_file_write(const ep_plan_file *file, ep_text *out, ep_error *err);
+/* Writes it to `path`, wholly or not at all. */
+ep_status ep_plan_file_save(const ep_plan_file *file, const char *path, ep_error *err);
+
+/* Reads a file. EP_BAD_FILE: it is damaged (its digest is of other bytes), of another schema or of
+ * a version that plans otherwise, or not a plan. `*out` is the caller's. */
+ep_status ep_plan_file_load(const char *path, ep_plan_file **out, ep_error *err);
+/* The same from memory, which need not outlive the call; `path` is for messages. */
+ep_status ep_plan_file_parse(const void *bytes, size_t size, const char *path, ep_plan_file **out,
+                             ep_error *err);
+
+/* Is it a plan for these layers? EP_BAD_FILE names the first that differs. */
+ep_status ep_plan_file_check_network(const ep_plan_file *file, const ep_layers *layers,
+                                     ep_error *err);
+/* Is it a plan for this machine? EP_BAD_FILE names the first setting that differs. */
+ep_status ep_plan_file_check_machine(const ep_plan_file *file, const ep_machine *machine,
+                                     ep_error *err);
+
+/* Makes the plan of the file again, for layers and a machine that are the file's: the same devices,
+ * precisions, subgraphs, kernels in the same order. Each kernel has but the tactic of the file;
+ * with `retune` all tactics, as a plan just made. EP_BAD_FILE: another network or machine, or it
+ * does not give that plan here. */
+ep_status ep_plan_file_apply(const ep_plan_file *file, const ep_layers *layers,
+                             const ep_machine *machine, bool retune, ep_planned **out,
+                             ep_error *err);
+
+/* A layer, a kernel or a setting of two plans; of the sides one may be NULL: not there. */
+typedef struct ep_plan_file_pair {
+    uint32_t layer[2]; /* index into layers of A and of B; EP_NO_INDEX */
+    bool device, precision, subgraph, kernel, tactic; /* which differ */
+} ep_plan_file_pair;
+
+typedef struct ep_plan_file_diff {
+    uint32_t n_settings;
+    const struct ep_plan_file_setting {
+        const char *key, *a, *b; /* "model", "mode", "options.precision", "machine gpu.sms" */
+    } * settings;                /* that differ */
+    uint32_t n_layers;
+    const ep_plan_file_pair *layers; /* that differ, in the order of A, then those of B alone */
+} ep_plan_file_diff;
+
+/* Layers are matched by name. What `out` points to lives in `arena`, and in A and B. */
+ep_status ep_plan_file_compare(const ep_plan_file *a, const ep_plan_file *b, ep_arena *arena,
+                               ep_plan_file_diff *out, ep_error *err);
 
 #endif

@@ -6,24 +6,12 @@
 
 const char *ep_report_precision_name(uint32_t choice)
 {
-    static const char *const names[] = {
-        [EP_CHOOSE_INT8] = "int8",
-        [EP_CHOOSE_FP16] = "fp16",
-        [EP_CHOOSE_FP32] = "fp32",
-        [EP_CHOOSE_BEST] = "best",
-    };
-    return choice < sizeof names / sizeof *names ? names[choice] : NULL;
+    return ep_precision_choice_name(choice);
 }
 
 const char *ep_report_dla_name(uint32_t choice)
 {
-    static const char *const names[] = {
-        [EP_DLA_FIRST] = "0",
-        [EP_DLA_SECOND] = "1",
-        [EP_DLA_BOTH] = "both",
-        [EP_DLA_NONE] = "none",
-    };
-    return choice < sizeof names / sizeof *names ? names[choice] : NULL;
+    return ep_dla_choice_name(choice);
 }
 
 uint64_t ep__add(uint64_t a, uint64_t b)
