@@ -4,6 +4,7 @@
 #include "cli/limits.h"
 #include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/plan_file.h"
 #include "cli/workload.h"
 #include "planner/planner.h"
 #include "report/report.h"
@@ -28,6 +29,9 @@ enum {
     NO_FALLBACK,
     LAYER_DEVICES,
     LAYER_PRECISIONS,
+    SAVE,
+    LOAD,
+    RETUNE,
     IO,
     BATCH,
     SHAPES,
@@ -76,6 +80,12 @@ static const ep__option options[N_OPTIONS] = {
     [LAYER_DEVICES] = {"--layer-device-types", "SPEC",
                        "pins layers to devices: conv1:DLA,fc*:GPU (docs/cli.md)"},
     [LAYER_PRECISIONS] = {"--layer-precisions", "SPEC", "the same to precisions: conv1:fp16"},
+    [SAVE] = {"--save", "PLAN.json",
+              "writes the last plan, as it is in the first mode (docs/plan-file.md)"},
+    [LOAD] = {"--load", "PLAN.json",
+              "the plan that --save wrote, with its options and, unless --mode says otherwise,\n"
+              "its mode"},
+    [RETUNE] = {"--retune", NULL, "searches the tactics of the plan anew"},
     [IO] = {"--io", "linear|native",
             "formats of inputs and outputs (default: linear, with reformats)"},
     [BATCH] = EP__OPTION_BATCH,
@@ -109,6 +119,8 @@ typedef struct planning {
     ep_plan_options plan_options;
     ep_arena *arena;
     ep_timings *timings; /* NULL: none are kept */
+    ep_plan_file *file;  /* --load; NULL: plans are made */
+    ep_report_loaded loaded;
     ep_machine *machine;
     ep__model model;
     uint32_t n_modes;
@@ -143,19 +155,33 @@ static bool is_workload(const planning *job)
     return job->given[MODEL] || job->given[STREAMS] || job->given[SCENARIO];
 }
 
+/* As given, or as the plan file has it. */
+static ep_plan_file_texts texts_of(const planning *job)
+{
+    const char *const *given = job->given;
+    if (job->file) return job->file->texts;
+    return (ep_plan_file_texts){.batch = given[BATCH],
+                                .shapes = given[SHAPES],
+                                .min_shapes = given[MIN_SHAPES],
+                                .max_shapes = given[MAX_SHAPES],
+                                .layer_device_types = given[LAYER_DEVICES],
+                                .layer_precisions = given[LAYER_PRECISIONS]};
+}
+
 static ep__workload_request workload_request(const planning *job)
 {
     const char *const *given = job->given;
+    const ep_plan_file_texts texts = texts_of(job);
     return (ep__workload_request){.machine = job->machine,
                                   .n_modes = job->n_modes,
                                   .modes = job->modes,
                                   .plan_options = job->plan_options,
                                   .model = job->args->operands.n ? job->args->operands.at[0] : NULL,
                                   .models = job->args->all[MODEL],
-                                  .model_options = {.batch = given[BATCH],
-                                                    .shapes = given[SHAPES],
-                                                    .min_shapes = given[MIN_SHAPES],
-                                                    .max_shapes = given[MAX_SHAPES]},
+                                  .model_options = {.batch = texts.batch,
+                                                    .shapes = texts.shapes,
+                                                    .min_shapes = texts.min_shapes,
+                                                    .max_shapes = texts.max_shapes},
                                   .streams = given[STREAMS],
                                   .scenario = given[SCENARIO],
                                   .rate = given[RATE],
@@ -169,10 +195,30 @@ static ep__workload_request workload_request(const planning *job)
                                   .width = job->args->width};
 }
 
+/* A plan file has options of its own, and no clocks but those of its mode. */
+static ep_status check_plan_files(const char *const *given, ep_error *err)
+{
+    static const int of_plan[] = {
+        PRECISION, NO_TF32,       STRATEGY,         DLA,        NO_FALLBACK, IO, BATCH, SHAPES,
+        LEVEL,     LAYER_DEVICES, LAYER_PRECISIONS, MIN_SHAPES, MAX_SHAPES, TIMINGS};
+    static const int of_clocks[] = {GOVERNOR, AMBIENT, HEATSINK, DURATION};
+    for (size_t i = 0; given[LOAD] && i < sizeof of_plan / sizeof *of_plan; i++) {
+        EP_FAIL_IF(given[of_plan[i]], err, EP_BAD_USAGE, "%s: the plan of --load has its own",
+                   options[of_plan[i]].name);
+    }
+    for (size_t i = 0; given[SAVE] && i < sizeof of_clocks / sizeof *of_clocks; i++) {
+        EP_FAIL_IF(given[of_clocks[i]], err, EP_BAD_USAGE,
+                   "%s: a plan is saved at the clocks of its mode", options[of_clocks[i]].name);
+    }
+    EP_FAIL_IF(given[RETUNE] && !given[LOAD], err, EP_BAD_USAGE, "--retune goes with --load");
+    return EP_OK;
+}
+
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS, LAYER_DEVICES, LAYER_PRECISIONS};
+    static const int of_one_plan[] = {STRATEGY,         DLA,  LAYERS, LAYER_DEVICES,
+                                      LAYER_PRECISIONS, SAVE, LOAD};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
@@ -183,6 +229,7 @@ static ep_status check_kinds(const planning *job, ep_error *err)
         EP_FAIL_IF(!is_workload(job) && given[of_workloads[i]], err, EP_BAD_USAGE,
                    "%s goes with --streams, --scenario or --model", options[of_workloads[i]].name);
     }
+    EP_TRY(check_plan_files(given, err));
     EP_FAIL_IF(given[GANTT] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
                "--gantt is for people: not with --json or --csv");
     const ep__workload_request request = workload_request(job);
@@ -224,14 +271,26 @@ static ep_status check_options(planning *job, ep_error *err)
     return EP_OK;
 }
 
+static ep_status load_plan_file(planning *job, ep_error *err)
+{
+    if (!job->given[LOAD]) return EP_OK;
+    EP_TRY(ep_plan_file_load(job->given[LOAD], &job->file, err));
+    job->plan_options = job->file->options;
+    job->loaded.retuned = job->given[RETUNE];
+    return EP_OK;
+}
+
 static ep_status load_machine(planning *job, ep_error *err)
 {
+    const char *hw = job->given[HW], *mode = job->given[MODE];
+    if (job->file && !hw) hw = job->file->machine;
+    if (job->file && !mode) mode = job->file->mode;
     const ep_machine_options machine_options =
         ep__machine_options(job->args->all[SET], job->given[MODE_FILE]);
-    EP_TRY(ep__machine_load(job->given[HW], &machine_options, &job->machine, err));
-    if (!job->given[DLA] && job->machine->dla.cores == 0) job->plan_options.dla = EP_DLA_NONE;
-    return ep__modes_choose(job->machine, job->given[MODE], job->arena, &job->modes, &job->n_modes,
-                            err);
+    EP_TRY(ep__machine_load(hw, &machine_options, &job->machine, err));
+    if (!job->file && !job->given[DLA] && job->machine->dla.cores == 0)
+        job->plan_options.dla = EP_DLA_NONE;
+    return ep__modes_choose(job->machine, mode, job->arena, &job->modes, &job->n_modes, err);
 }
 
 static uint32_t count_strategies(void)
@@ -244,17 +303,27 @@ static uint32_t count_strategies(void)
 static ep_status read_pins(planning *job, ep_error *err)
 {
     const char *const *given = job->given;
-    if (!given[LAYER_DEVICES] && !given[LAYER_PRECISIONS]) return EP_OK;
+    if (job->file || (!given[LAYER_DEVICES] && !given[LAYER_PRECISIONS])) return EP_OK;
     EP_FAIL_IF(given[LAYER_DEVICES] && given[STRATEGY] && strcmp(given[STRATEGY], "gpu") == 0, err,
                EP_BAD_USAGE, "--layer-device-types: strategy gpu leaves nothing to pin");
     return ep_pins_parse(job->model.layers, given[LAYER_DEVICES], given[LAYER_PRECISIONS],
                          job->arena, &job->plan_options.pins, err);
 }
 
+static ep_status make_plan(planning *job, const char *strategy, ep_planned **out, ep_error *err)
+{
+    if (!job->file) {
+        return ep_plan_make(job->model.layers, job->machine, strategy, &job->plan_options, out,
+                            err);
+    }
+    return ep__plan_load(job->file, job->args->operands.at[0], job->model.layers, job->machine,
+                         &job->loaded, out, err);
+}
+
 /* Makes the plans asked for. Without a DLA all strategies are the first: the GPU alone. */
 static ep_status make_plans(planning *job, ep_error *err)
 {
-    const bool all = is_all(job->given[STRATEGY]);
+    const bool all = is_all(job->given[STRATEGY]) && !job->file;
     const uint32_t n = all && job->plan_options.dla != EP_DLA_NONE ? count_strategies() : 1;
     job->planned = EP_NEW(job->arena, ep_planned *, n);
     job->plans = EP_NEW(job->arena, ep_report_plan, n);
@@ -262,8 +331,7 @@ static ep_status make_plans(planning *job, ep_error *err)
     job->n_plans = n;
     for (uint32_t p = 0; p < n; p++) {
         const char *name = all ? ep_strategy_name(p) : job->given[STRATEGY];
-        EP_TRY(ep_plan_make(job->model.layers, job->machine, name, &job->plan_options,
-                            &job->planned[p], err));
+        EP_TRY(make_plan(job, name, &job->planned[p], err));
         job->plans[p].planned = job->planned[p];
         EP_TRY(ep_sim_footprint(&job->planned[p]->plan, job->arena, &job->plans[p].footprint, err));
     }
@@ -326,7 +394,13 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                               .plans = job->plans,
                               .show_layers = job->given[LAYERS],
                               .governor = job->limits.governor,
-                              .heat_options = job->limits.heat ? &job->limits.heat_options : NULL};
+                              .heat_options = job->limits.heat ? &job->limits.heat_options : NULL,
+                              .loaded = job->file ? &job->loaded : NULL};
+    if (job->given[SAVE]) {
+        const ep_plan_file_texts texts = texts_of(job);
+        EP_TRY(ep__plan_save(job->given[SAVE], &report, &job->plan_options, &texts,
+                             job->args->operands.at[0], err));
+    }
     if (job->given[TEGRASTATS]) EP_TRY(write_tegrastats(&report, job->given[TEGRASTATS], err));
     if (job->given[JSON]) return ep_report_json(&report, out, err);
     if (job->given[CSV]) return ep_report_csv(&report, out, err);
@@ -370,6 +444,7 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
     EP_TRY(check_options(job, err));
     job->arena = ep_arena_new();
     if (!job->arena) return ep_fail_memory(err);
+    EP_TRY(load_plan_file(job, err));
     EP_TRY(load_machine(job, err));
     const ep__limit_texts limits = {.governor = job->given[GOVERNOR],
                                     .ambient = job->given[AMBIENT],
@@ -395,6 +470,7 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
     ep__model_free(&job.model);
     ep_machine_free(job.machine);
     ep_timings_free(job.timings);
+    ep_plan_file_free(job.file);
     ep_arena_free(job.arena);
     return status;
 }

@@ -129,6 +129,7 @@ static ep_status read_model(reader *r, const json_t *root)
     r->where = "machine";
     const json_t *machine = json_object_get(root, r->where);
     EP_TRY(get_text(r, machine, "name", &f->machine));
+    if (strchr(f->machine, '/')) return bad(r, "\"name\" is a path");
     EP_TRY(get_text(r, machine, "sha256", &f->machine_sha256));
     return get_text_or_null(r, machine, "set", &f->machine_set);
 }

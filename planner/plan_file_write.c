@@ -76,12 +76,19 @@ static json_t *options_of(const ep_plan_file *file)
     return NULL;
 }
 
+/* Counts are figures, too. */
+static json_t *figure(double value)
+{
+    const bool whole = value == floor(value) && fabs(value) < 1e9;
+    return whole ? json_integer((json_int_t)value) : json_real(value);
+}
+
 static json_t *figures_of(const ep_plan_file_figures *figures)
 {
     json_t *object = json_object();
     bool complete = object;
 #define X(name)                                                                                    \
-    complete = complete && json_object_set_new(object, #name, json_real(figures->name)) == 0;
+    complete = complete && json_object_set_new(object, #name, figure(figures->name)) == 0;
     EP_PLAN_FILE_FIGURE_MAP(X)
 #undef X
     if (complete) return object;

@@ -198,6 +198,17 @@ static void write_mode(ep_text *out, const ep_report *report, uint32_t m,
     ep__json_close(out, '}');
 }
 
+static void write_loaded(ep_text *out, const ep_report_loaded *loaded)
+{
+    ep__json_open(out, "plan_file", '{');
+    ep__json_text(out, "path", loaded->file->path);
+    ep__json_text(out, "digest", loaded->file->digest);
+    ep__json_text(out, "mode", loaded->file->mode);
+    ep__json_bool(out, "retuned", loaded->retuned);
+    ep__json_bool(out, "other_weights", loaded->other_weights);
+    ep__json_close(out, '}');
+}
+
 static void write_report(ep_text *out, const ep_report *report, uint32_t *const *kernel_of)
 {
     ep__json_open(out, NULL, '{');
@@ -209,6 +220,7 @@ static void write_report(ep_text *out, const ep_report *report, uint32_t *const 
     ep__json_text(out, "precision", ep_report_precision_name(report->precision));
     ep__json_bool(out, "scales_assumed", ep__scales_assumed(report));
     ep__json_text(out, "dla", ep_report_dla_name(report->dla));
+    if (report->loaded) write_loaded(out, report->loaded);
     ep__json_open(out, "modes", '[');
     for (uint32_t m = 0; m < report->n_modes; m++) write_mode(out, report, m, kernel_of);
     ep__json_close(out, ']');

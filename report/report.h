@@ -33,6 +33,13 @@ typedef struct ep_report_plan {
     ep_footprint footprint;
 } ep_report_plan;
 
+/* Where a plan comes from that was not made now. */
+typedef struct ep_report_loaded {
+    const ep_plan_file *file;
+    bool retuned;       /* its tactics were searched anew */
+    bool other_weights; /* the network is the file's, the ONNX file is not */
+} ep_report_loaded;
+
 typedef struct ep_report {
     const ep_machine *machine;
     const ep_layers *layers;
@@ -46,6 +53,7 @@ typedef struct ep_report {
     bool show_layers;
     bool governor;                       /* runs are at clocks within the budget of their mode */
     const ep_heat_options *heat_options; /* NULL: not asked for */
+    const ep_report_loaded *loaded;      /* NULL: the plans were made now */
 } ep_report;
 
 /* What --precision and --dla call a choice; NULL past the last. */
@@ -83,6 +91,16 @@ ep_status ep_report_hw_show_json(const ep_machine *machine, const ep_mode *const
 /* `plan hw check`: a line that says ok, or names the claims that do not hold. */
 ep_status ep_report_hw_check(const ep_machine *machine, const ep_claim *claims, uint32_t n,
                              ep_text *out, ep_error *err);
+
+/* `plan show`: what a plan file is of, its figures, a table of kernels. */
+ep_status ep_report_plan_file(const ep_plan_file *file, unsigned width, ep_text *out,
+                              ep_error *err);
+/* `plan diff`: what the plans were made of where that differs, all figures, layers that differ. */
+ep_status ep_report_plan_diff(const ep_plan_file *a, const ep_plan_file *b,
+                              const ep_plan_file_diff *diff, unsigned width, ep_text *out,
+                              ep_error *err);
+ep_status ep_report_plan_diff_json(const ep_plan_file *a, const ep_plan_file *b,
+                                   const ep_plan_file_diff *diff, ep_text *out, ep_error *err);
 
 /* ---- `plan check` -------------------------------------------------------------------------- */
 

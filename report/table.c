@@ -7,6 +7,16 @@
 #include "report/limits.h"
 #include "report/summary.h"
 
+/* "as in plan.json, planned for MAXN: its tactics" */
+static void append_loaded(const ep_report_loaded *loaded, unsigned width, ep_text *out)
+{
+    ep_text line = {0};
+    ep_text_printf(&line, "as in %s, planned for %s: %s", loaded->file->path, loaded->file->mode,
+                   loaded->retuned ? "tactics searched anew" : "its tactics");
+    if (loaded->other_weights) ep_text_printf(&line, "; the weights are others");
+    ep__append_line(out, width, 2, &line);
+}
+
 void ep__title_section(const ep_report *report, unsigned width, ep_text *out)
 {
     ep_text line = {0};
@@ -18,6 +28,7 @@ void ep__title_section(const ep_report *report, unsigned width, ep_text *out)
         ep_text_printf(&line, " (INT8 scales assumed: the model has none)");
     }
     ep__append_line(out, width, 2, &line);
+    if (report->loaded) append_loaded(report->loaded, width, out);
     if (report->machine->dla.cores > 0) return;
     ep_text_printf(&line, "%s has no DLA: everything runs on the GPU", report->machine->title);
     ep__append_line(out, width, 2, &line);

@@ -1,0 +1,17 @@
+/* Private to cli/: `plan --save` and `plan --load`. */
+#ifndef EP_CLI_PLAN_FILE_H
+#define EP_CLI_PLAN_FILE_H
+
+#include "report/report.h"
+
+/* Writes the headline plan of `report`, in the first mode that it runs in. `model` is its file. */
+ep_status ep__plan_save(const char *path, const ep_report *report, const ep_plan_options *options,
+                        const ep_plan_file_texts *texts, const char *model, ep_error *err);
+
+/* Makes the plan of `file` again. `model` is the file of `layers`; what is to be said about it goes
+ * to `*loaded`. Refusals name both files. */
+ep_status ep__plan_load(const ep_plan_file *file, const char *model, const ep_layers *layers,
+                        const ep_machine *machine, ep_report_loaded *loaded, ep_planned **out,
+                        ep_error *err);
+
+#endif
