@@ -79,8 +79,10 @@ static ep_status parse_name(parser *p, entry *out)
     }
     const char *colon = end + quoted;
     if (!quoted) {
-        while (colon > begin && *colon != ':') colon--;
-        if (colon > begin) end = colon;
+        const char *c = end;
+        while (c > begin && *--c != ':') {
+        }
+        if (*c == ':') end = colon = c;
     }
     if (*colon != ':' || end == begin) return expected(p, "NAME:VALUE");
     *out = (entry){.name = begin, .length = (size_t)(end - begin)};

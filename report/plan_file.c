@@ -1,6 +1,5 @@
 /* Plan files for people: one, and two side by side. */
 #include <math.h>
-#include <string.h>
 
 #include "report/columns.h"
 #include "report/format.h"
