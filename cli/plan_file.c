@@ -11,7 +11,8 @@ ep_status ep__plan_save(const char *path, const ep_report *report, const ep_plan
     while (m < report->n_modes && plan->cannot_run[m]) m++;
     EP_FAIL_IF(m == report->n_modes, err, EP_INFEASIBLE, "--save: %s", plan->cannot_run[0]);
     EP_TRY(ep_file_sha256(model, sha256, err));
-    const ep_plan_file_source source = {.planned = plan->planned,
+    const ep_plan_file_source source = {.planned =
+                                            plan->planned_in ? plan->planned_in[m] : plan->planned,
                                         .machine = report->machine,
                                         .options = options,
                                         .mode = report->modes[m],
@@ -25,14 +26,11 @@ ep_status ep__plan_save(const char *path, const ep_report *report, const ep_plan
     return status;
 }
 
-ep_status ep__plan_load(const ep_plan_file *file, const char *model, const ep_layers *layers,
-                        const ep_machine *machine, ep_report_loaded *loaded, ep_planned **out,
-                        ep_error *err)
+ep_status ep__plan_load(ep_report_loaded *loaded, const char *model, const ep_layers *layers,
+                        const ep_machine *machine, ep_planned **out, ep_error *err)
 {
     char sha256[EP_SHA256_TEXT];
-    EP_TRY(ep_plan_file_apply(file, layers, machine, loaded->retuned, out, err));
     EP_TRY(ep_file_sha256(model, sha256, err));
-    loaded->file = file;
-    loaded->other_weights = strcmp(sha256, file->model_sha256) != 0;
-    return EP_OK;
+    loaded->other_weights = strcmp(sha256, loaded->file->model_sha256) != 0;
+    return ep_plan_file_apply(loaded->file, layers, machine, loaded->retuned, out, err);
 }

@@ -8,10 +8,9 @@
 ep_status ep__plan_save(const char *path, const ep_report *report, const ep_plan_options *options,
                         const ep_plan_file_texts *texts, const char *model, ep_error *err);
 
-/* Makes the plan of `file` again. `model` is the file of `layers`; what is to be said about it goes
- * to `*loaded`. Refusals name both files. */
-ep_status ep__plan_load(const ep_plan_file *file, const char *model, const ep_layers *layers,
-                        const ep_machine *machine, ep_report_loaded *loaded, ep_planned **out,
-                        ep_error *err);
+/* Makes the plan of `loaded->file` again, and says whether its weights are those of `model`, the
+ * file of `layers`. */
+ep_status ep__plan_load(ep_report_loaded *loaded, const char *model, const ep_layers *layers,
+                        const ep_machine *machine, ep_planned **out, ep_error *err);
 
 #endif

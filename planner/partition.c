@@ -204,7 +204,8 @@ static int by_kind(const void *a, const void *b)
     return compare_kinds(a, b);
 }
 
-int64_t ep__layer_batch(const ep_layers *layers, const ep_layer *layer)
+/* The batch that a layer works on: of its result, to which operands of batch 1 are broadcast. */
+static int64_t batch_of(const ep_layers *layers, const ep_layer *layer)
 {
     int64_t nchw[4];
     const bool known =
@@ -223,14 +224,40 @@ static ep_status number_kinds(const ep_layers *layers, const ep_device *device,
     uint32_t n_dla = 0;
     for (uint32_t l = 0; l < n; l++) {
         if (!ep_device_is_dla(device[l])) continue;
-        dla[n_dla++] = (kind_key){device[l], part ? part[l] : 0,
-                                  ep__layer_batch(layers, &layers->layers[l]), l};
+        dla[n_dla++] =
+            (kind_key){device[l], part ? part[l] : 0, batch_of(layers, &layers->layers[l]), l};
     }
     qsort(dla, n_dla, sizeof *dla, by_kind);
     *n_kinds = 1;
     for (uint32_t i = 0; i < n_dla; i++) {
         *n_kinds += i == 0 || compare_kinds(&dla[i], &dla[i - 1]) != 0;
         kind[dla[i].layer] = *n_kinds - 1;
+    }
+    return EP_OK;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+ep_status ep__number_batches(const ep_layers *layers, ep_arena *arena, uint32_t *number,
+                             ep_error *err)
+{
+    const uint32_t n = layers->n_layers;
+    int64_t *batches = EP_NEW_RAW(arena, int64_t, n);
+    if (!batches) return ep_fail_memory(err);
+    for (uint32_t l = 0; l < n; l++) batches[l] = batch_of(layers, &layers->layers[l]);
+    qsort(batches, n, sizeof *batches, by_number);
+    uint32_t n_batches = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i == 0 || batches[i] != batches[n_batches - 1]) batches[n_batches++] = batches[i];
+    }
+    for (uint32_t l = 0; l < n; l++) {
+        const int64_t batch = batch_of(layers, &layers->layers[l]);
+        const int64_t *at = bsearch(&batch, batches, n_batches, sizeof *batches, by_number);
+        number[l] = (uint32_t)(at - batches);
     }
     return EP_OK;
 }

@@ -4,6 +4,7 @@
 typedef struct checker {
     const ep_layers *layers;
     const ep_device *device;
+    const uint32_t *batch; /* per layer: its number */
     ep__dag dag;
     const ep__partition *partition;
     ep_error *err;
@@ -38,9 +39,7 @@ static ep_status check_order(const checker *c, const uint32_t *order)
 /* Layer `l` goes on with the subgraph of layer `before`: on one core, in one batch. */
 static bool goes_on(const checker *c, uint32_t before, uint32_t l)
 {
-    return c->device[before] == c->device[l] &&
-           ep__layer_batch(c->layers, &c->layers->layers[before]) ==
-               ep__layer_batch(c->layers, &c->layers->layers[l]);
+    return c->device[before] == c->device[l] && c->batch[before] == c->batch[l];
 }
 
 /* Numbered in execution order without gaps, hence contiguous there, hence convex. */
@@ -103,9 +102,12 @@ ep_status ep__partition_given(const ep_layers *layers, const ep_device *device,
     *out = (ep__partition){.order = ep_arena_copy(arena, order, n * sizeof *order),
                            .position = EP_NEW_RAW(arena, uint32_t, n),
                            .subgraph = ep_arena_copy(arena, subgraph, n * sizeof *subgraph)};
-    uint32_t *parent = EP_NEW_RAW(arena, uint32_t, n);
-    if (!out->order || !out->position || !out->subgraph || !parent) return ep_fail_memory(err);
-    checker c = {.layers = layers, .device = device, .partition = out, .err = err};
+    uint32_t *parent = EP_NEW_RAW(arena, uint32_t, n), *batch = EP_NEW_RAW(arena, uint32_t, n);
+    if (!out->order || !out->position || !out->subgraph || !parent || !batch) {
+        return ep_fail_memory(err);
+    }
+    checker c = {.layers = layers, .device = device, .batch = batch, .partition = out, .err = err};
+    EP_TRY(ep__number_batches(layers, arena, batch, err));
     EP_TRY(ep__dag_of(layers, arena, &c.dag, err));
     EP_TRY(check_order(&c, order));
     EP_TRY(check_numbers(&c, out));

@@ -96,6 +96,7 @@ static ep_status gather(const ep_plan_file_source *source, ep_plan_file *file, e
     file->options = *source->options;
     file->options.search.timings = NULL;
     file->options.pins = NULL;
+    file->options.mode = NULL;
     file->texts = source->texts;
     file->mode = source->mode->name;
     file->gpu_mhz = point.gpu_mhz;

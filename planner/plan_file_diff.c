@@ -51,6 +51,8 @@ static ep_status compare_options(comparison *c)
     EP_TRY(compare_texts(c, "set", a->machine_set, b->machine_set));
     EP_TRY(compare_texts(c, "mode", a->mode, b->mode));
     EP_TRY(compare_texts(c, "strategy", a->strategy, b->strategy));
+    EP_TRY(compare_texts(c, "objective", ep_objective_name(p->objective),
+                         ep_objective_name(q->objective)));
     EP_TRY(compare_texts(c, "precision", ep_precision_choice_name(p->precision),
                          ep_precision_choice_name(q->precision)));
     EP_TRY(compare_texts(c, "dla", ep_dla_choice_name(p->dla), ep_dla_choice_name(q->dla)));

@@ -134,6 +134,21 @@ static ep_status read_model(reader *r, const json_t *root)
     return get_text_or_null(r, machine, "set", &f->machine_set);
 }
 
+static ep_status read_goal(const reader *r, const json_t *options)
+{
+    ep_plan_options *out = &r->file->options;
+    uint32_t objective = 0;
+    double deadline_ms = 0;
+    EP_TRY(get_choice(r, options, "objective", ep_objective_name, &objective));
+    EP_TRY(get_number(r, options, "deadline_ms", &deadline_ms));
+    EP_TRY(get_number(r, options, "max_power_w", &out->max_power_w));
+    EP_TRY(get_index(r, options, "max_subgraphs", INT_MAX, &out->max_subgraphs));
+    if (out->max_subgraphs == EP_NO_INDEX) return bad(r, "no \"max_subgraphs\"");
+    out->objective = (ep_objective)objective;
+    out->deadline_ns = deadline_ms * 1e6;
+    return EP_OK;
+}
+
 static ep_status read_options(reader *r, const json_t *root)
 {
     ep_plan_file *f = r->file;
@@ -141,6 +156,7 @@ static ep_status read_options(reader *r, const json_t *root)
     const json_t *options = json_object_get(root, r->where);
     uint32_t precision = 0, dla = 0, io = 0, level = 0;
     EP_TRY(get_text(r, options, "strategy", &f->strategy));
+    EP_TRY(read_goal(r, options));
     EP_TRY(get_choice(r, options, "precision", ep_precision_choice_name, &precision));
     EP_TRY(get_choice(r, options, "dla", ep_dla_choice_name, &dla));
     EP_TRY(get_choice(r, options, "io", ep_io_name, &io));

@@ -57,15 +57,24 @@ static void member(ep_text *out, const char *key, json_t *value)
 
 /* ---- members ------------------------------------------------------------------------------- */
 
+/* Counts are figures, too. */
+static json_t *figure(double value)
+{
+    const bool whole = value == floor(value) && fabs(value) < 1e9;
+    return whole ? json_integer((json_int_t)value) : json_real(value);
+}
+
 static json_t *options_of(const ep_plan_file *file)
 {
     const ep_plan_options *o = &file->options;
     json_t *options = json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i}", "strategy", file->strategy, "precision",
-        ep_precision_choice_name(o->precision), "dla", ep_dla_choice_name(o->dla), "io",
-        ep_io_name(o->io), "no_fallback", o->no_fallback, "standalone", o->standalone, "no_tf32",
-        o->no_tf32, "sparse", o->sparse, "builder_optimization_level",
-        o->search.level + EP_SEARCH_LEVEL_DEFAULT);
+        "{s:s, s:s, s:o, s:o, s:i, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i}", "strategy",
+        file->strategy, "objective", ep_objective_name(o->objective), "deadline_ms",
+        figure(o->deadline_ns / 1e6), "max_power_w", figure(o->max_power_w), "max_subgraphs",
+        (int)o->max_subgraphs, "precision", ep_precision_choice_name(o->precision), "dla",
+        ep_dla_choice_name(o->dla), "io", ep_io_name(o->io), "no_fallback", o->no_fallback,
+        "standalone", o->standalone, "no_tf32", o->no_tf32, "sparse", o->sparse,
+        "builder_optimization_level", o->search.level + EP_SEARCH_LEVEL_DEFAULT);
     bool complete = options;
 #define X(name)                                                                                    \
     complete = complete && json_object_set_new(options, #name, text_or_null(file->texts.name)) == 0;
@@ -74,13 +83,6 @@ static json_t *options_of(const ep_plan_file *file)
     if (complete) return options;
     json_decref(options);
     return NULL;
-}
-
-/* Counts are figures, too. */
-static json_t *figure(double value)
-{
-    const bool whole = value == floor(value) && fabs(value) < 1e9;
-    return whole ? json_integer((json_int_t)value) : json_real(value);
 }
 
 static json_t *figures_of(const ep_plan_file_figures *figures)
