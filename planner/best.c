@@ -81,22 +81,22 @@ static void keep(ep__search *s, const ep__judgement *j, const ep_plan *plan)
     memcpy(s->precision, plan->precision, n * sizeof *s->precision);
 }
 
-/* A decision takes pinned layers along to where they are pinned. */
+/* A decision takes pinned layers along to where they are pinned, if they can be there. */
 static void keep_pins(ep__search *s)
 {
     const ep__basis *b = s->basis;
-    for (uint32_t l = 0; b->options->pins && l < b->layers->n_layers; l++) {
+    for (uint32_t l = 0; b->verdicts && b->options->pins && l < b->layers->n_layers; l++) {
         const ep_pin pin = b->options->pins[l];
-        const bool on_gpu =
-            ep_pin_allows_device(pin, EP_GPU) && b->gpu_precision[l] != EP_PRECISION_COUNT;
-        const bool may_be_there = ep_pin_allows_device(pin, s->wanted_device[l]) &&
-                                  ep_pin_allows_precision(pin, s->wanted_precision[l]);
-        if (may_be_there || !b->verdicts) continue;
-        if (!ep_pin_allows_device(pin, s->wanted_device[l]) || !b->verdicts[l].accepted) {
-            s->wanted_device[l] = on_gpu ? EP_GPU : s->core;
+        if (ep_pin_allows_device(pin, s->wanted_device[l]) &&
+            ep_pin_allows_precision(pin, s->wanted_precision[l])) {
+            continue;
         }
-        s->wanted_precision[l] =
-            s->wanted_device[l] == EP_GPU ? b->gpu_precision[l] : b->verdicts[l].precision;
+        const bool gpu =
+            ep_pin_allows_device(pin, EP_GPU) && b->gpu_precision[l] != EP_PRECISION_COUNT;
+        const bool dla = ep_pin_allows_device(pin, s->core) && b->verdicts[l].accepted;
+        const bool on_dla = dla && (!gpu || s->wanted_device[l] != EP_GPU);
+        s->wanted_device[l] = on_dla ? s->core : EP_GPU;
+        s->wanted_precision[l] = on_dla ? b->verdicts[l].precision : b->gpu_precision[l];
     }
 }
 
@@ -241,11 +241,22 @@ static ep_status refuse(const ep__search *s, ep_error *err)
                    best->latency_ns / 1e6, s->gpu.power_w, s->gpu.latency_ns / 1e6);
 }
 
+/* Each by itself. */
+static ep_status check_pins(ep__search *s, ep_error *err)
+{
+    const ep__basis *b = s->basis;
+    want_side(s, EP_SIDE_GPU, false);
+    keep_pins(s);
+    return ep__pins_check(b->layers, b->options, s->wanted_device, s->wanted_precision, b->verdicts,
+                          err);
+}
+
 static ep_status place(ep__search *s, const ep__basis *basis, ep_arena *arena, ep_planned *out,
                        ep_error *err)
 {
     double bound = 0;
     EP_TRY(start(s, basis, err));
+    EP_TRY(check_pins(s, err));
     EP_TRY(search(s, &bound, err));
     EP_TRY(refuse(s, err));
     const ep_assignment wanted = {.device = s->device, .precision = s->precision};

@@ -172,6 +172,10 @@ static void plans_keep_them(void **state)
     assert_int_equal(plan(&f, "gpu", best, NULL, "conv1:fp16,conv2:int8", &err), EP_OK);
     assert_int_equal(f.plan->precision[CONV1], EP_FP16);
     assert_int_equal(f.plan->precision[CONV2], EP_INT8);
+    /* a search takes them along, wherever it goes */
+    assert_int_equal(plan(&f, "best", int8, "conv2:DLA", "conv1:fp16", &err), EP_OK);
+    assert_int_equal(f.plan->device[CONV2], EP_DLA0);
+    assert_int_equal(f.plan->precision[CONV1], EP_FP16);
     /* the strategy that the others are compared with has no DLA */
     assert_int_equal(plan(&f, "gpu", int8, "conv1:DLA", NULL, &err), EP_OK);
     assert_int_equal(f.plan->device[CONV1], EP_GPU);
@@ -204,11 +208,16 @@ static void what_cannot_be_is_infeasible(void **state)
     };
     fixture f = network();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ep_error err = {0};
-        assert_int_equal(
-            plan(&f, "greedy", cases[i].options, cases[i].devices, cases[i].precisions, &err),
-            EP_INFEASIBLE);
-        if (!strstr(err.text, cases[i].message)) fail_msg("%zu: %s", i, err.text);
+        static const char *const strategies[] = {"greedy", "best"};
+        for (int s = 0; s < 2; s++) {
+            ep_error err = {0};
+            assert_int_equal(plan(&f, strategies[s], cases[i].options, cases[i].devices,
+                                  cases[i].precisions, &err),
+                             EP_INFEASIBLE);
+            if (!strstr(err.text, cases[i].message)) {
+                fail_msg("%s %zu: %s", strategies[s], i, err.text);
+            }
+        }
     }
     fixture_free(&f);
 }
@@ -223,6 +232,7 @@ static void a_limit_may_stand_against_a_pin(void **state)
     assert_int_equal(plan(&f, "greedy", full, "conv1:DLA", NULL, &err), EP_INFEASIBLE);
     assert_non_null(strstr(err.text, "'conv1' is pinned to the DLA, which refuses it "
                                      "(general.loadables"));
+    assert_int_equal(plan(&f, "best", full, "conv1:DLA", NULL, &err), EP_INFEASIBLE);
     fixture_free(&f);
 }
 
