@@ -8,7 +8,8 @@ typedef struct queue {
     uint32_t begin, end;
 } queue;
 
-/* What may run in one turn: all that the GPU runs, or what the DLA runs of one batch. */
+/* What may run in one turn: all that the GPU runs, or what a DLA core runs of one batch and part.
+ */
 enum { GPU_KIND = 0 };
 
 typedef struct scheduler {
@@ -155,15 +156,24 @@ static ep_status schedule(scheduler *s, ep_error *err)
 
 /* ---- kinds --------------------------------------------------------------------------------- */
 
-typedef struct batched {
+/* What the layers of a turn on a DLA have in common. */
+typedef struct kind_key {
+    ep_device device;
+    uint32_t part;
     int64_t batch;
     uint32_t layer;
-} batched;
+} kind_key;
 
-static int by_batch(const void *a, const void *b)
+static int compare_kinds(const kind_key *x, const kind_key *y)
 {
-    const int64_t x = ((const batched *)a)->batch, y = ((const batched *)b)->batch;
-    return (x > y) - (x < y);
+    if (x->device != y->device) return x->device < y->device ? -1 : 1;
+    if (x->part != y->part) return x->part < y->part ? -1 : 1;
+    return (x->batch > y->batch) - (x->batch < y->batch);
+}
+
+static int by_kind(const void *a, const void *b)
+{
+    return compare_kinds(a, b);
 }
 
 /* The batch that a layer works on: of its result, to which operands of batch 1 are broadcast. */
@@ -176,25 +186,30 @@ static int64_t batch_of(const ep_layers *layers, const ep_layer *layer)
 }
 
 /* Gives each layer its kind, and each kind a queue for all its layers. O(n log n). */
-static ep_status sort_into_kinds(scheduler *s, const bool *on_dla, ep_arena *arena, ep_error *err)
+static ep_status sort_into_kinds(scheduler *s, const ep_device *device, const uint32_t *part,
+                                 ep_arena *arena, ep_error *err)
 {
     const uint32_t n = s->layers->n_layers;
-    batched *dla = EP_NEW(arena, batched, n);
+    kind_key *dla = EP_NEW(arena, kind_key, n);
     uint32_t *items = EP_NEW(arena, uint32_t, n);
     if (!dla || !items) return ep_fail_memory(err);
     uint32_t n_dla = 0;
     for (uint32_t l = 0; l < n; l++) {
-        if (on_dla[l]) dla[n_dla++] = (batched){batch_of(s->layers, &s->layers->layers[l]), l};
+        if (!ep_device_is_dla(device[l])) continue;
+        dla[n_dla++] = (kind_key){device[l], part ? part[l] : 0,
+                                  batch_of(s->layers, &s->layers->layers[l]), l};
     }
-    qsort(dla, n_dla, sizeof *dla, by_batch);
+    qsort(dla, n_dla, sizeof *dla, by_kind);
     s->n_kinds = 1;
-    for (uint32_t i = 0; i < n_dla; i++) s->n_kinds += i == 0 || dla[i].batch != dla[i - 1].batch;
+    for (uint32_t i = 0; i < n_dla; i++) {
+        s->n_kinds += i == 0 || compare_kinds(&dla[i], &dla[i - 1]) != 0;
+    }
     s->ready = EP_NEW(arena, queue, s->n_kinds);
     s->next = EP_NEW(arena, uint32_t, s->n_kinds);
     if (!s->ready || !s->next) return ep_fail_memory(err);
     s->ready[GPU_KIND].items = items + n_dla;
     for (uint32_t i = 0, kind = GPU_KIND; i < n_dla; i++) {
-        if (i == 0 || dla[i].batch != dla[i - 1].batch) s->ready[++kind].items = items + i;
+        if (i == 0 || compare_kinds(&dla[i], &dla[i - 1]) != 0) s->ready[++kind].items = items + i;
         s->kind[dla[i].layer] = kind;
     }
     return EP_OK;
@@ -211,8 +226,8 @@ static void count_waiting(const ep_layers *layers, uint32_t *waiting)
     }
 }
 
-ep_status ep__partition_make(const ep_layers *layers, const bool *on_dla, ep_arena *arena,
-                             ep__partition *out, ep_error *err)
+ep_status ep__partition_make(const ep_layers *layers, const ep_device *device, const uint32_t *part,
+                             ep_arena *arena, ep__partition *out, ep_error *err)
 {
     const uint32_t n = layers->n_layers;
     *out = (ep__partition){.order = EP_NEW(arena, uint32_t, n),
@@ -227,7 +242,7 @@ ep_status ep__partition_make(const ep_layers *layers, const bool *on_dla, ep_are
         !s.turn) {
         return ep_fail_memory(err);
     }
-    EP_TRY(sort_into_kinds(&s, on_dla, arena, err));
+    EP_TRY(sort_into_kinds(&s, device, part, arena, err));
     for (uint32_t l = 0; l < n; l++) {
         out->subgraph[l] = EP_NO_INDEX;
         s.parent[l] = l;

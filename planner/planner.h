@@ -1,8 +1,9 @@
 /* planner: what runs where?
  *
  *   ep_dla_check   asks every rule about every layer: what may run on the DLA, and why not
- *   ep_plan_make   places layers on devices by a strategy, forms subgraphs, fuses layers into
- *                  kernels as each device does, inserts reformats
+ *   ep_plan_make   places layers on devices by a strategy
+ *   ep_plan_build  makes a plan of a placement: forms subgraphs, fuses layers into kernels as each
+ *                  device does, inserts reformats
  *
  * A rule (planner/rules/) is one function: its text is the rule, its return decides, and it fills
  * in the refusal with the actual value and the bound.
@@ -146,6 +147,23 @@ typedef struct ep_planned {
 ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine, const char *strategy,
                        const ep_plan_options *options, ep_planned **out, ep_error *err);
 void ep_planned_free(ep_planned *planned); /* accepts NULL */
+
+/* Who runs what: a decision, per layer. */
+typedef struct ep_assignment {
+    const ep_device *device;       /* EP_GPU, EP_DLA0, EP_DLA1 */
+    const ep_precision *precision; /* EP_PRECISION_COUNT: as the options choose; NULL: all so */
+    const uint32_t *part; /* on a DLA: layers of different parts share no loadable; NULL: they are
+                             all of one */
+    bool sheds; /* what passes the limits of loadables and pools runs on the GPU instead, as the
+                   strategy "greedy" has it; else that is EP_INFEASIBLE */
+} ep_assignment;
+
+/* Makes the plan of a decision; `strategy` is the name it is shown by. EP_INFEASIBLE: a layer
+ * cannot run where, or in what, it is to run; the error names it and the rule. Whether its options
+ * use a DLA at all decides if verdicts are there; no_fallback and standalone are not looked at. */
+ep_status ep_plan_build(const ep_layers *layers, const ep_machine *machine, const char *strategy,
+                        const ep_assignment *wanted, const ep_plan_options *options,
+                        ep_planned **out, ep_error *err);
 
 /* ---- what a plan says beside placement ------------------------------------------------------- */
 
