@@ -14,11 +14,25 @@ typedef struct ep__partition {
     uint32_t n_subgraphs; /* numbered in execution order */
 } ep__partition;
 
-/* Groups the layers that are not on the GPU into connected convex subgraphs, each of one core, one
- * batch (general.loadable-batch) and one part (NULL: all are of one): the execution order takes
- * turns between all that is ready on the GPU and all that is ready of one such kind, and a subgraph
- * is a connected part of one DLA turn. Nothing outside can lie between two layers of one turn,
- * hence convex. O(layers log layers + edges). */
+/* Who reads what a layer writes. */
+typedef struct ep__dag {
+    uint32_t n;            /* layers, in topological order */
+    const uint32_t *begin; /* per layer l: users[begin[l] .. begin[l + 1]), an entry for each tensor
+                              and reader */
+    const uint32_t *users;
+} ep__dag;
+
+ep_status ep__dag_of(const ep_layers *layers, ep_arena *arena, ep__dag *out, ep_error *err);
+
+/* Groups the layers of each kind but 0, which is the GPU's, into connected convex subgraphs: the
+ * execution order takes turns between all that is ready of one kind, and a subgraph is a connected
+ * part of one turn. Nothing outside can lie between two layers of one turn, hence convex.
+ * O(layers + edges). */
+ep_status ep__partition_of(const ep__dag *dag, const uint32_t *kind, uint32_t n_kinds,
+                           ep_arena *arena, ep__partition *out, ep_error *err);
+
+/* The same where layers of one core, one batch (general.loadable-batch) and one part (NULL: all are
+ * of one) are a kind. O(layers log layers + edges). */
 ep_status ep__partition_make(const ep_layers *layers, const ep_device *device, const uint32_t *part,
                              ep_arena *arena, ep__partition *out, ep_error *err);
 
