@@ -17,6 +17,7 @@ enum {
     MODEL,
     STREAMS,
     SCENARIO,
+    OBJECTIVE,
     RATE,
     LATENCY_MS,
     COPIES,
@@ -57,9 +58,13 @@ static const ep__option options[N_OPTIONS] = {
                "[:deadline_ms=50][:batch=N][:count=N] ... (docs/timeline.md)"},
     [STREAMS] = {"--streams", "SET",
                  "batches on several engines at once: gpu+2dla, 2dla, gpu+dla0, ...;\n"
-                 "--batch 256+2 for the GPU and each DLA core"},
+                 "--batch 256+2 for the GPU and each DLA core; auto: the set, the batches and\n"
+                 "the placement with the highest rate"},
     [SCENARIO] = {"--scenario", "NAME",
                   "Offline (the default of --streams), SingleStream, MultiStream or Server"},
+    [OBJECTIVE] = {"--objective", "NAME",
+                   "of networks that may run anywhere: energy (the default: rates and deadlines\n"
+                   "hold, at the least power) or latency (one batch of each, done first)"},
     [RATE] = {"--rate", "N", "Server: images a second (default: the highest within the bound)"},
     [LATENCY_MS] = {"--latency-ms", "MS", "Server: bound of the 99th percentile"},
     [COPIES] = {"--copies", NULL, "inputs come from the host and outputs go there, copied"},
@@ -153,6 +158,7 @@ static ep__workload_request workload_request(const planning *job)
                                                     .max_shapes = given[MAX_SHAPES]},
                                   .streams = given[STREAMS],
                                   .scenario = given[SCENARIO],
+                                  .objective = given[OBJECTIVE],
                                   .rate = given[RATE],
                                   .latency_ms = given[LATENCY_MS],
                                   .cpu_gbps = given[CPU_GBPS],
@@ -168,7 +174,7 @@ static ep__workload_request workload_request(const planning *job)
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
     static const int of_one_plan[] = {STRATEGY, DLA, LAYERS};
-    static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
+    static const int of_workloads[] = {OBJECTIVE, RATE, LATENCY_MS, COPIES, CPU_GBPS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -391,5 +397,6 @@ const ep__command ep__cmd_plan = {
     .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = options,
+    .shows_failures = true,
     .run = run,
 };

@@ -5,7 +5,7 @@
 
 static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, ep_text *out)
 {
-    const ep_workload *w = report->workload;
+    const ep_workload *w = &report->workloads[m];
     const ep_workload_run *run = &report->runs[m];
     const ep_lane *lane = l < w->n_lanes ? &w->lanes[l] : NULL;
     const ep__lane_figures f = ep__lane_figures_of(w, run, l);
@@ -13,7 +13,7 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
     ep__csv_text(out, ep__workload_kind(w));
     ep__csv_text(out, report->modes[m]->name);
     ep__csv_text(out, lane ? lane->name : w->lanes[0].name);
-    ep__csv_text(out, lane ? ep_device_name(lane->device) : "all");
+    ep__csv_text(out, lane ? ep__lane_engine(lane) : "all");
     ep__csv_text(out, ep_report_precision_name((lane ? lane : w->lanes)->precision));
     ep__csv_number(out, lane ? (double)lane->batch : NAN);
     ep__csv_number(out, lane && lane->fps > 0 ? lane->fps : NAN);
@@ -45,9 +45,11 @@ ep_status ep_report_workload_csv(const ep_report_workload *report, ep_text *out,
         ep_text_printf(out, "%s_busy_pct,", ep_unit_name((ep_unit)u));
     }
     ep_text_printf(out, "dram_pct,power_w,over_budget,bottleneck,set\n");
-    const uint32_t rows = report->workload->n_lanes + ep__is_shared(report->workload);
     for (uint32_t m = 0; m < report->n_modes; m++) {
-        for (uint32_t l = 0; l < rows && !report->cannot_run[m]; l++) lane_row(report, m, l, out);
+        if (report->cannot_run[m]) continue;
+        const ep_workload *w = &report->workloads[m];
+        const uint32_t rows = w->n_lanes + ep__is_shared(w);
+        for (uint32_t l = 0; l < rows; l++) lane_row(report, m, l, out);
     }
     return out->failed ? ep_fail_memory(err) : EP_OK;
 }

@@ -279,11 +279,12 @@ typedef struct ep_ways {
     ep_planned **planned; /* a way on dla1 is that on dla0 on the other core */
 } ep_ways;
 
-/* On the GPU; as "greedy" places it on each DLA core of the machine; its heaviest subgraphs alone;
- * and cut in two, either part on the DLA: after each eighth of its time on the GPU, where least
- * crosses. `layers` must outlive them. Of `options`, `dla` is not looked at. */
+/* On the GPU, and as "greedy" places it on each DLA core of the machine. With `parts`, unless
+ * options->no_fallback, also its heaviest subgraphs alone, and cut in two, either part on the DLA:
+ * after each eighth of its time on the GPU, where least crosses. `layers` must outlive them. Of
+ * `options`, `dla` is not looked at. */
 ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
-                       const ep_plan_options *options, ep_ways *out, ep_error *err);
+                       const ep_plan_options *options, bool parts, ep_ways *out, ep_error *err);
 void ep_ways_free(ep_ways *ways); /* accepts an empty one, leaves it empty */
 
 /* What is wanted of a placement. */
@@ -315,13 +316,15 @@ typedef struct ep_score {
                       more than all of its time; 0: all holds */
     double pace;   /* LATENCY: ns until the last is done; THROUGHPUT: -images/s; ENERGY: -sum of the
                       logarithms of the rates of networks that have none */
-    double power_w;
+    double power_w; /* equal to a tenth */
+    uint32_t n_cut; /* networks that are not whole: each has to be worth 1 % of power */
+    double busiest; /* share of its time that the busiest unit works */
 } ep_score;
 
 /* One placement. */
 typedef struct ep_together_row {
     const uint32_t *way; /* per network */
-    ep_score score;      /* of a brief simulation */
+    ep_score score;
 } ep_together_row;
 
 typedef struct ep_together {
@@ -332,7 +335,8 @@ typedef struct ep_together {
     double load_pct[EP_UNIT_COUNT]; /* ENERGY: of its time that the rates ask for at zero load */
     uint64_t n_placements, n_simulated;
     bool is_exhaustive; /* no other placement of these ways is better */
-    uint32_t n_rows;    /* for comparison: whole networks, all on the GPU first */
+    uint32_t n_rows;    /* for comparison: whole networks; of many placements the best on each set
+                           of devices */
     const ep_together_row *rows;
 } ep_together;
 

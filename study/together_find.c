@@ -2,9 +2,9 @@
  *
  * A placement takes a way for each network. Each has a bound from below that costs nothing: what it
  * takes at zero load. Placements are simulated in the order of their bounds, until no bound is
- * better than the best that was simulated: so the answer is that of simulating them all. Where there
- * are too many to list, whole networks are placed so, and the answer is improved step by step: one
- * network after the other, and pairs, take another way while that is better.
+ * better than the best that was simulated: so the answer is that of simulating them all. Where
+ * there are too many to list, whole networks are placed so, and the answer is improved step by
+ * step: one network after the other, and pairs, take another way while that is better.
  */
 #include <assert.h>
 #include <math.h>
@@ -13,24 +13,26 @@
 
 #include "study/together.h"
 
-/* Placements that are listed, at most. */
-static const double most_listed = 100e3;
+/* Placements that are counted, and of these, without symmetric ones, that are listed, at most. */
+static const double most_counted = 2e6;
+enum { MOST_LISTED = 300000 };
 
-/* Events of all simulations, at most: some seconds. What was found by then is the answer. */
-static const uint64_t most_events = 8000000;
+/* Events of all simulations, at most: a second or two. What was found by then is the answer. */
+static const uint64_t most_events = 16000000;
 
-/* Whole networks are compared one by one up to so many. */
+/* Whole networks are compared one by one up to so many; and so many sets of devices there are. */
 enum { MOST_ROWS = 8 };
 
 typedef struct finder {
     const ep_together_options *options;
     ep__judge judge;
     ep_arena *arena;
-    uint32_t n;          /* networks */
-    uint32_t *n_ways;    /* per network: ways that are looked at */
-    uint32_t **partner;  /* per network and way: the same plan on the other core */
-    bool mirrors;        /* all of them have one */
-    uint32_t *best;      /* per network; valid when found */
+    uint32_t n;         /* networks */
+    uint32_t *n_ways;   /* per network: ways that are looked at */
+    uint32_t **partner; /* per network and way: the same plan on the other core */
+    bool mirrors;       /* all of them have one */
+    uint32_t *best;     /* per network; valid when found */
+    ep_together_row *rows;
     ep_score best_score; /* of a simulation that is not brief */
     bool found, gave_up;
     ep_together *out;
@@ -135,18 +137,21 @@ static int by_bound(const void *a, const void *b)
     return order ? order : (x->way > y->way) - (x->way < y->way); /* in the order of listing */
 }
 
-/* Placements that can run, the best bound first. */
+/* Placements that can run, the best bound first. `*out` stays NULL when there are too many. */
 static ep_status list(finder *f, listed **out, uint32_t *n, ep_error *err)
 {
+    *out = NULL;
+    *n = 0;
     uint32_t *way = EP_NEW(f->arena, uint32_t, f->n);
     if (!way) return ep_fail_memory(err);
+    if (count_placements(f) > most_counted) return EP_OK;
     uint64_t room = 0;
     do {
         room += is_canonical(f, way);
     } while (advance(f, way));
+    if (room > MOST_LISTED) return EP_OK;
     uint32_t *ways = EP_NEW(f->arena, uint32_t, room * f->n);
     *out = EP_NEW(f->arena, listed, room);
-    *n = 0;
     if (!ways || !*out) return ep_fail_memory(err);
     do {
         if (!is_canonical(f, way)) continue;
@@ -241,43 +246,77 @@ static void take_ways(finder *f, bool whole)
     }
 }
 
-static ep_status compare_whole(finder *f, const listed *all, uint32_t n, ep_error *err)
+/* Bits of the devices that a placement is on. */
+static unsigned devices_of(const finder *f, const uint32_t *way)
 {
-    ep_together_row *rows = EP_NEW(f->arena, ep_together_row, MOST_ROWS);
-    if (!rows) return ep_fail_memory(err);
-    f->out->rows = rows;
-    for (uint32_t i = 0; i < n; i++) { /* all on the first way is first */
-        bool first = true;
-        for (uint32_t k = 0; k < f->n; k++) first &= all[i].way[k] == 0;
-        if (!first && n > MOST_ROWS) continue;
-        ep_together_row *row = &rows[first ? 0 : f->out->n_rows];
-        if (first) memmove(rows + 1, rows, f->out->n_rows * sizeof *rows);
-        row->way = all[i].way;
-        f->out->n_rows++;
-        EP_TRY(try_placement(f, row->way, &row->score, err));
+    unsigned devices = 0;
+    for (uint32_t i = 0; i < f->n; i++) {
+        const ep_way *w = &f->options->networks[i].ways[way[i]];
+        if (w->planned) devices |= 1u << w->device;
+    }
+    return devices;
+}
+
+/* Rows of the whole networks on one set of devices: of all placements if there are few, else of the
+ * best among the likeliest. */
+static ep_status compare(finder *f, const listed *all, uint32_t n, unsigned devices, ep_error *err)
+{
+    enum { LIKELIEST = 12 };
+    const bool few = n <= MOST_ROWS;
+    ep_together_row *row = NULL;
+    uint32_t tried = 0;
+    for (uint32_t i = 0; i < n && (few || tried < LIKELIEST); i++) {
+        if (devices_of(f, all[i].way) != devices) continue;
+        if (!few && row && ep__score_compare(&all[i].bound, &row->score) >= 0) break;
+        ep_score score;
+        EP_TRY(try_placement(f, all[i].way, &score, err));
+        tried++;
+        if (!few && row && ep__score_compare(&score, &row->score) >= 0) continue;
+        if (few || !row) row = &f->rows[f->out->n_rows++];
+        *row = (ep_together_row){all[i].way, score};
     }
     return EP_OK;
 }
 
+/* As the best will be simulated, so that they compare. */
+static ep_status measure_rows(finder *f, ep_error *err)
+{
+    for (uint32_t r = 0; r < f->out->n_rows; r++) {
+        EP_TRY(ep__judge_measure(&f->judge, f->rows[r].way, false, &f->rows[r].score, err));
+    }
+    return EP_OK;
+}
+
+static ep_status compare_whole(finder *f, const listed *all, uint32_t n, ep_error *err)
+{
+    const unsigned all_devices = 1u << EP_GPU | 1u << EP_DLA0 | 1u << EP_DLA1;
+    f->rows = EP_NEW(f->arena, ep_together_row, MOST_ROWS);
+    if (!f->rows) return ep_fail_memory(err);
+    f->out->rows = f->rows;
+    for (unsigned devices = 1; devices <= all_devices; devices++) {
+        EP_TRY(compare(f, all, n, devices, err));
+    }
+    return measure_rows(f, err);
+}
+
 static ep_status place_whole(finder *f, ep_error *err)
 {
-    take_ways(f, true);
-    if (count_placements(f) > most_listed) return place_in_turn(f, err);
     listed *all;
     uint32_t n;
+    take_ways(f, true);
     EP_TRY(list(f, &all, &n, err));
+    if (!all) return place_in_turn(f, err);
     EP_TRY(compare_whole(f, all, n, err));
     return try_all(f, all, n, err);
 }
 
 static ep_status place_parts(finder *f, ep_error *err)
 {
-    take_ways(f, false);
-    f->out->is_exhaustive = count_placements(f) <= most_listed;
-    if (!f->out->is_exhaustive) return f->found ? improve(f, err) : EP_OK;
     listed *all;
     uint32_t n;
+    take_ways(f, false);
     EP_TRY(list(f, &all, &n, err));
+    if (!all) return f->found ? improve(f, err) : EP_OK;
     f->out->n_placements = n;
     EP_TRY(try_all(f, all, n, err));
     f->out->is_exhaustive = !f->gave_up;

@@ -4,11 +4,19 @@
 
 #include "study/together.h"
 
+/* To a tenth; a cut has to be worth one hundredth, which is less than predictions are good for. */
+static double rounded_w(const ep_score *score)
+{
+    return round(10 * score->power_w * (1 + 0.01 * score->n_cut));
+}
+
 int ep__score_compare(const ep_score *a, const ep_score *b)
 {
     if (a->excess != b->excess) return a->excess < b->excess ? -1 : 1;
     if (a->pace != b->pace) return a->pace < b->pace ? -1 : 1;
-    return (a->power_w > b->power_w) - (a->power_w < b->power_w);
+    const double x = rounded_w(a), y = rounded_w(b);
+    if (x != y) return x < y ? -1 : 1;
+    return (a->busiest > b->busiest) - (a->busiest < b->busiest);
 }
 
 /* ---- ways ---------------------------------------------------------------------------------- */
@@ -160,12 +168,26 @@ static double bound_on_end_ns(const ep__judge *j, const uint32_t *way)
     return ns;
 }
 
-/* Of rates: contention only makes all of it more. A window may hold a little less than its share. */
+static uint32_t count_cut(const ep__judge *j, const uint32_t *way)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < j->options->n_networks; i++) {
+        n += !j->options->networks[i].ways[way[i]].is_whole;
+    }
+    return n;
+}
+
+/* Of rates: contention only makes all of it more. A window may hold a little less than its share.
+ */
 static ep_score bound_on_rates(const ep__judge *j, const uint32_t *way)
 {
     static const double slack = 1e-3;
     double load[EP_UNIT_COUNT];
-    ep_score score = {.excess = fmax(0, ep__judge_load(j, way, load) - 1), .power_w = j->idle_w};
+    const double busiest = ep__judge_load(j, way, load);
+    ep_score score = {.excess = fmax(0, busiest - 1),
+                      .power_w = j->idle_w,
+                      .n_cut = count_cut(j, way),
+                      .busiest = fmin(1, busiest) * (1 - slack)};
     for (uint32_t i = 0; i < j->options->n_networks; i++) {
         const ep_lane *lane = &j->options->networks[i].lane;
         const ep__way_figures *f = &j->figures[i][way[i]];
@@ -178,18 +200,25 @@ static ep_score bound_on_rates(const ep__judge *j, const uint32_t *way)
     return score;
 }
 
-static bool runs_any(const ep__judge *j, const uint32_t *way)
+/* Somebody runs and, where all are the same network, each device has one of them at most: it takes
+ * the next batch while one is under way. */
+static bool makes_sense(const ep__judge *j, const uint32_t *way)
 {
+    uint32_t n = 0, on[EP_DEVICE_COUNT] = {0};
+    bool twice = false;
     for (uint32_t i = 0; i < j->options->n_networks; i++) {
-        if (j->figures[i][way[i]].task.n_steps) return true;
+        const ep_way *w = &j->options->networks[i].ways[way[i]];
+        if (!w->planned) continue;
+        n++;
+        twice |= on[w->device]++ > 0;
     }
-    return false;
+    return n > 0 && !(twice && j->options->goal == EP_GOAL_THROUGHPUT);
 }
 
 ep_score ep__judge_bound(const ep__judge *j, const uint32_t *way)
 {
     static const double slack = 1e-6; /* rounding */
-    if (!has_room(j, way) || !runs_any(j, way)) return (ep_score){.excess = INFINITY};
+    if (!has_room(j, way) || !makes_sense(j, way)) return (ep_score){.excess = INFINITY};
     switch (j->options->goal) {
     case EP_GOAL_LATENCY: return (ep_score){.pace = bound_on_end_ns(j, way) * (1 - slack)};
     case EP_GOAL_THROUGHPUT:
@@ -242,7 +271,9 @@ ep_score ep__judge_score(const ep__judge *j, const uint32_t *way, const ep_workl
                          const ep_workload_run *run)
 {
     const ep_timeline *t = &run->timeline;
-    ep_score score = {.power_w = run->power_w};
+    ep_score score = {.power_w = run->power_w, .n_cut = count_cut(j, way)};
+    for (int u = 0; u < EP_UNIT_HOST; u++) score.busiest = fmax(score.busiest, run->unit_pct[u]);
+    score.busiest /= 100;
     if (j->options->goal == EP_GOAL_LATENCY) {
         score.pace = t->end_ns;
         return score;

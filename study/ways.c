@@ -15,6 +15,7 @@ typedef struct maker {
     const ep_layers *layers;
     const ep_machine *machine;
     ep_plan_options options;
+    bool parts;
     ep_ways *out;
     const ep_planned *greedy;
     ep_device *device; /* per layer: of the plan being made */
@@ -86,10 +87,10 @@ static ep_status add_heaviest(maker *m, ep_error *err)
                 m->device[order[s]->layers[i]] = EP_DLA0;
             }
         }
-        EP_TRY(add_placement(m,
-                             ep_arena_printf(m->out->arena, ", %u heaviest subgraph%s", most,
-                                             most == 1 ? "" : "s"),
-                             err));
+        EP_TRY(add_placement(
+            m,
+            ep_arena_printf(m->out->arena, ", %u heaviest subgraph%s", most, most == 1 ? "" : "s"),
+            err));
     }
     return EP_OK;
 }
@@ -162,14 +163,14 @@ static ep_status make_plans(maker *m, ep_error *err)
     const ep_status status = add_strategy(m, "greedy", "", err);
     if (status == EP_INFEASIBLE) return EP_OK; /* no_fallback */
     EP_TRY(status);
-    if (out->n_planned == 1 || m->options.no_fallback) return EP_OK;
+    if (out->n_planned == 1 || m->options.no_fallback || !m->parts) return EP_OK;
     m->greedy = out->planned[1];
     EP_TRY(add_heaviest(m, err));
     const ep_planned *gpu = out->planned[0];
     const ep_point point = ep_point_of(m->machine, &m->machine->modes[0]);
     ep_run run;
-    EP_TRY(ep_sim_run(&gpu->plan, gpu->costs, &point, &(ep_run_options){1, 1}, out->arena, &run,
-                      err));
+    EP_TRY(
+        ep_sim_run(&gpu->plan, gpu->costs, &point, &(ep_run_options){1, 1}, out->arena, &run, err));
     return add_cuts(m, run.layer_ns, err);
 }
 
@@ -194,11 +195,12 @@ static ep_status list_ways(maker *m, ep_error *err)
 }
 
 ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
-                       const ep_plan_options *options, ep_ways *out, ep_error *err)
+                       const ep_plan_options *options, bool parts, ep_ways *out, ep_error *err)
 {
     *out = (ep_ways){.arena = ep_arena_new()};
     if (!out->arena) return ep_fail_memory(err);
-    maker m = {.layers = layers, .machine = machine, .options = *options, .out = out};
+    maker m = {
+        .layers = layers, .machine = machine, .options = *options, .parts = parts, .out = out};
     m.device = EP_NEW(out->arena, ep_device, layers->n_layers);
     out->planned = EP_NEW(out->arena, ep_planned *, MOST_PLANS);
     ep_status status = m.device && out->planned ? EP_OK : ep_fail_memory(err);

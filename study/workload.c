@@ -87,7 +87,7 @@ static void choose_window(setup *s)
     static const struct {
         double least_ns, most_ns;
         int warm_batches, batches;
-    } sizes[] = {[false] = {1e9, 20e9, 4, 32}, [true] = {0, 1e9, 2, 6}};
+    } sizes[] = {[false] = {1e9, 20e9, 4, 32}, [true] = {0, 1e9, 3, 12}};
     const bool brief = s->workload->brief;
     const double hyper_ns = hyper_period_ns(s->workload);
     double warm_ns = hyper_ns, window_ns = hyper_ns;
@@ -97,8 +97,7 @@ static void choose_window(setup *s)
         if (s->out->hyper_is_cut) warm_ns = window_ns = sizes[brief].most_ns;
     }
     s->options.warm_ns = fmax(warm_ns, sizes[brief].warm_batches * s->slowest_ns);
-    s->options.end_ns =
-        s->options.warm_ns + fmax(window_ns, sizes[brief].batches * s->slowest_ns);
+    s->options.end_ns = s->options.warm_ns + fmax(window_ns, sizes[brief].batches * s->slowest_ns);
     s->out->hyper_ns = hyper_ns;
     if (hyper_ns > 0 && !s->out->hyper_is_cut) { /* whole ones again */
         s->options.warm_ns = hyper_ns * ceil(s->options.warm_ns / hyper_ns - 1e-9);
