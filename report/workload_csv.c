@@ -13,7 +13,7 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
     ep__csv_text(out, ep__workload_kind(w));
     ep__csv_text(out, report->modes[m]->name);
     ep__csv_text(out, lane ? lane->name : w->lanes[0].name);
-    ep__csv_text(out, lane ? ep__lane_engine(lane) : "all");
+    ep__csv_text(out, lane ? ep_device_name(lane->device) : "all");
     ep__csv_text(out, ep_report_precision_name((lane ? lane : w->lanes)->precision));
     ep__csv_number(out, lane ? (double)lane->batch : NAN);
     ep__csv_number(out, lane && lane->fps > 0 ? lane->fps : NAN);
@@ -33,6 +33,7 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
     ep__csv_text(out, run->over_budget ? "true" : "false");
     ep__csv_text(out, run->bottleneck);
     ep__csv_text(out, report->machine->overrides ? report->machine->overrides : "");
+    ep__csv_text(out, lane ? ep__lane_engine(lane) : "all");
     ep__csv_end_row(out);
 }
 
@@ -44,7 +45,7 @@ ep_status ep_report_workload_csv(const ep_report_workload *report, ep_text *out,
     for (int u = 0; u < EP_UNIT_HOST; u++) {
         ep_text_printf(out, "%s_busy_pct,", ep_unit_name((ep_unit)u));
     }
-    ep_text_printf(out, "dram_pct,power_w,over_budget,bottleneck,set\n");
+    ep_text_printf(out, "dram_pct,power_w,over_budget,bottleneck,set,way\n");
     for (uint32_t m = 0; m < report->n_modes; m++) {
         if (report->cannot_run[m]) continue;
         const ep_workload *w = &report->workloads[m];

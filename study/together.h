@@ -31,8 +31,8 @@ ep_status ep__judge_make(ep__judge *judge, ep_arena *arena, ep_error *err);
 /* No simulation of placement `way` (per network) gives less. INFINITY as excess: it cannot run. */
 ep_score ep__judge_bound(const ep__judge *judge, const uint32_t *way);
 
-/* Lanes of a placement; returns how many run. */
-uint32_t ep__judge_lanes(const ep__judge *judge, const uint32_t *way, ep_lane *lanes);
+/* Network `i` as a lane; false: it does not run. */
+bool ep__judge_lane(const ep__judge *judge, uint32_t i, uint32_t way, ep_lane *out);
 
 /* Simulates a placement that can run; briefly, or as a user would. */
 ep_status ep__judge_measure(ep__judge *judge, const uint32_t *way, bool brief, ep_score *out,

@@ -24,7 +24,8 @@ static const uint64_t most_events = 16000000;
 enum { MOST_ROWS = 8 };
 
 typedef struct finder {
-    const ep_together_options *options;
+    ep_together_options options; /* with the networks in an order that is not the caller's */
+    uint32_t *order;             /* per network: as the caller numbers it */
     ep__judge judge;
     ep_arena *arena;
     uint32_t n;         /* networks */
@@ -60,7 +61,7 @@ static bool is_alike(const ep_placed_network *a, const ep_placed_network *b)
 
 static ep_status find_partners(finder *f, uint32_t i, ep_error *err)
 {
-    const ep_placed_network *network = &f->options->networks[i];
+    const ep_placed_network *network = &f->options.networks[i];
     f->partner[i] = EP_NEW(f->arena, uint32_t, network->n_ways);
     if (!f->partner[i]) return ep_fail_memory(err);
     for (uint32_t w = 0; w < network->n_ways; w++) {
@@ -82,7 +83,7 @@ static ep_status find_partners(finder *f, uint32_t i, ep_error *err)
  * enough: ways of equal networks ascend, and the first network on a DLA is on core 0. */
 static bool is_canonical(const finder *f, const uint32_t *way)
 {
-    const ep_placed_network *networks = f->options->networks;
+    const ep_placed_network *networks = f->options.networks;
     for (uint32_t i = 1; i < f->n; i++) {
         if (way[i] < way[i - 1] && is_alike(&networks[i], &networks[i - 1])) return false;
     }
@@ -101,7 +102,7 @@ static ep_status try_placement(finder *f, const uint32_t *way, ep_score *brief, 
     EP_TRY(ep__judge_measure(&f->judge, way, true, brief, err));
     if (f->found && ep__score_compare(brief, &f->best_score) >= 0) return EP_OK;
     ep_score score = *brief;
-    if (f->options->goal != EP_GOAL_LATENCY) {
+    if (f->options.goal != EP_GOAL_LATENCY) {
         EP_TRY(ep__judge_measure(&f->judge, way, false, &score, err));
     }
     if (f->found && ep__score_compare(&score, &f->best_score) >= 0) return EP_OK;
@@ -234,12 +235,12 @@ static ep_status place_in_turn(finder *f, ep_error *err)
     return try_placement(f, way, &brief, err);
 }
 
-/* ---- all together -------------------------------------------------------------------------- */
+/* ---- whole and in parts --------------------------------------------------------------------- */
 
 static void take_ways(finder *f, bool whole)
 {
     for (uint32_t i = 0; i < f->n; i++) {
-        const ep_placed_network *network = &f->options->networks[i];
+        const ep_placed_network *network = &f->options.networks[i];
         uint32_t n = 1;
         while (n < network->n_ways && (!whole || network->ways[n].is_whole)) n++;
         f->n_ways[i] = n;
@@ -251,7 +252,7 @@ static unsigned devices_of(const finder *f, const uint32_t *way)
 {
     unsigned devices = 0;
     for (uint32_t i = 0; i < f->n; i++) {
-        const ep_way *w = &f->options->networks[i].ways[way[i]];
+        const ep_way *w = &f->options.networks[i].ways[way[i]];
         if (w->planned) devices |= 1u << w->device;
     }
     return devices;
@@ -323,24 +324,82 @@ static ep_status place_parts(finder *f, ep_error *err)
     return EP_OK;
 }
 
+static const uint32_t *as_the_caller_numbers(const finder *f, const uint32_t *way)
+{
+    uint32_t *out = EP_NEW(f->arena, uint32_t, f->n);
+    for (uint32_t i = 0; out && i < f->n; i++) out[f->order[i]] = way[i];
+    return out;
+}
+
 static ep_status simulate_best(finder *f, ep_error *err)
 {
     ep_together *out = f->out;
     ep_lane *lanes = EP_NEW(f->arena, ep_lane, f->n);
-    if (!lanes) return ep_fail_memory(err);
-    const uint32_t n = ep__judge_lanes(&f->judge, f->best, lanes);
+    uint32_t *position = EP_NEW(f->arena, uint32_t, f->n);
+    if (!lanes || !position) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < f->n; i++) position[f->order[i]] = i;
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < f->n; k++) {
+        const uint32_t i = position[k];
+        n += ep__judge_lane(&f->judge, i, f->best[i], &lanes[n]);
+    }
     out->workload = ep__judge_workload(&f->judge, lanes, n);
     EP_TRY(ep_workload_simulate(&out->workload, f->judge.point, NULL, f->arena, &out->run, err));
-    out->way = f->best;
     out->score = ep__judge_score(&f->judge, f->best, &out->workload, &out->run);
     (void)ep__judge_load(&f->judge, f->best, out->load_pct);
     for (int u = 0; u < EP_UNIT_COUNT; u++) out->load_pct[u] *= 100;
     out->n_simulated = f->judge.n_simulated;
+    out->way = as_the_caller_numbers(f, f->best);
+    bool complete = out->way;
+    for (uint32_t r = 0; r < out->n_rows; r++) {
+        f->rows[r].way = as_the_caller_numbers(f, f->rows[r].way);
+        complete &= f->rows[r].way != NULL;
+    }
+    return complete ? EP_OK : ep_fail_memory(err);
+}
+
+/* ---- order --------------------------------------------------------------------------------- */
+
+static int by_content(const void *a, const void *b)
+{
+    const ep_placed_network *x = *(const ep_placed_network *const *)a;
+    const ep_placed_network *y = *(const ep_placed_network *const *)b;
+    const double keys[][2] = {{x->lane.fps, y->lane.fps},
+                              {x->lane.deadline_ns, y->lane.deadline_ns},
+                              {x->lane.offset_ns, y->lane.offset_ns},
+                              {x->lane.in_flight, y->lane.in_flight},
+                              {x->n_ways, y->n_ways},
+                              {(double)x->ways[0].batch, (double)y->ways[0].batch}};
+    int order = strcmp(x->lane.name, y->lane.name);
+    for (size_t k = 0; k < sizeof keys / sizeof *keys && order == 0; k++) {
+        order = (keys[k][0] > keys[k][1]) - (keys[k][0] < keys[k][1]);
+    }
+    return order ? order : (x > y) - (x < y);
+}
+
+/* Of equally good placements the first found is the answer: it must not depend on who is named
+ * first. */
+static ep_status put_in_order(finder *f, const ep_together_options *options, ep_error *err)
+{
+    ep_placed_network *networks = EP_NEW(f->arena, ep_placed_network, f->n);
+    const ep_placed_network **pointers = EP_NEW(f->arena, const ep_placed_network *, f->n);
+    f->order = EP_NEW(f->arena, uint32_t, f->n);
+    if (!networks || !pointers || !f->order) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < f->n; i++) pointers[i] = &options->networks[i];
+    qsort(pointers, f->n, sizeof(const ep_placed_network *), by_content);
+    for (uint32_t i = 0; i < f->n; i++) {
+        networks[i] = *pointers[i];
+        f->order[i] = (uint32_t)(pointers[i] - options->networks);
+    }
+    f->options.networks = networks;
     return EP_OK;
 }
 
-static ep_status find(finder *f, ep_error *err)
+/* ---- all together -------------------------------------------------------------------------- */
+
+static ep_status find(finder *f, const ep_together_options *options, ep_error *err)
 {
+    EP_TRY(put_in_order(f, options, err));
     f->n_ways = EP_NEW(f->arena, uint32_t, f->n);
     f->best = EP_NEW(f->arena, uint32_t, f->n);
     f->partner = EP_NEW(f->arena, uint32_t *, f->n);
@@ -362,13 +421,10 @@ ep_status ep_together_find(const ep_together_options *options, const ep_point *p
 {
     assert(options->n_networks >= 1);
     *out = (ep_together){0};
-    finder f = {.options = options,
-                .judge = {.options = options, .point = point, .scratch = ep_arena_new()},
-                .arena = arena,
-                .n = options->n_networks,
-                .out = out};
+    finder f = {.options = *options, .arena = arena, .n = options->n_networks, .out = out};
+    f.judge = (ep__judge){.options = &f.options, .point = point, .scratch = ep_arena_new()};
     if (!f.judge.scratch) return ep_fail_memory(err);
-    const ep_status status = find(&f, err);
+    const ep_status status = find(&f, options, err);
     ep_arena_free(f.judge.scratch);
     return status;
 }

@@ -229,21 +229,18 @@ ep_score ep__judge_bound(const ep__judge *j, const uint32_t *way)
 
 /* ---- by the timeline ----------------------------------------------------------------------- */
 
-uint32_t ep__judge_lanes(const ep__judge *j, const uint32_t *way, ep_lane *lanes)
+bool ep__judge_lane(const ep__judge *j, uint32_t i, uint32_t way, ep_lane *out)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < j->options->n_networks; i++) {
-        const ep_placed_network *network = &j->options->networks[i];
-        const ep_way *w = &network->ways[way[i]];
-        if (!w->planned) continue;
-        lanes[n] = network->lane;
-        lanes[n].planned = w->planned;
-        lanes[n].device = w->device;
-        lanes[n].batch = w->batch;
-        lanes[n].way = w->name;
-        lanes[n++].task = &j->figures[i][way[i]].task;
-    }
-    return n;
+    const ep_placed_network *network = &j->options->networks[i];
+    const ep_way *w = &network->ways[way];
+    if (!w->planned) return false;
+    *out = network->lane;
+    out->planned = w->planned;
+    out->device = w->device;
+    out->batch = w->batch;
+    out->way = w->name;
+    out->task = &j->figures[i][way].task;
+    return true;
 }
 
 ep_workload ep__judge_workload(const ep__judge *j, const ep_lane *lanes, uint32_t n)
@@ -297,7 +294,10 @@ ep_status ep__judge_measure(ep__judge *j, const uint32_t *way, bool brief, ep_sc
                             ep_error *err)
 {
     static const size_t keep = 64 << 20;
-    const uint32_t n = ep__judge_lanes(j, way, j->lanes);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < j->options->n_networks; i++) {
+        n += ep__judge_lane(j, i, way[i], &j->lanes[n]);
+    }
     ep_workload workload = ep__judge_workload(j, j->lanes, n);
     workload.brief = brief;
     ep_workload_run run;
