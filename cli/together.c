@@ -184,7 +184,7 @@ ep_status ep__together_verdict(const ep_report_workload *report, ep_error *err)
     uint32_t first = EP_NO_INDEX;
     for (uint32_t m = 0; m < report->n_modes; m++) {
         if (report->cannot_run[m]) continue;
-        if (report->found[m].score.excess <= 0) return EP_OK;
+        if (ep_score_holds(&report->found[m].score)) return EP_OK;
         if (first == EP_NO_INDEX) first = m;
     }
     ep_text misses = {0};

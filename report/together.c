@@ -49,8 +49,11 @@ static void row(ep__columns *table, const ep_report_workload *report, uint32_t m
     ep__cell(table, "%s", report->modes[m]->name);
     ep__cell(table, "%s%s", remark, ep_text_cstr(&placement));
     const double figure = figure_of(report->wanted->goal, score);
-    const bool is_late = report->wanted->goal == EP_GOAL_ENERGY;
-    ep__cell(table, "%s", is_late && figure <= 0 ? "-" : ep__round3(figure).text);
+    const bool is_share = report->wanted->goal == EP_GOAL_ENERGY;
+    ep__cell(table, "%s",
+             score->overload > 0       ? "ever more"
+             : is_share && figure <= 0 ? "-"
+                                       : ep__round3(figure).text);
     ep__cell(table, "%s", ep__round3(score->power_w).text);
     ep_text_free(&placement);
 }
@@ -77,23 +80,31 @@ static void compared(const ep_report_workload *report, unsigned width, ep_text *
     ep__columns_end(&table, width, out);
 }
 
-/* "yolov8s 2 takes up to 38.2 ms of 33.3 ms; the gpu is asked for 111 % of its time" */
+/* "the gpu is asked for 111 % of its time, so queues grow" */
+static bool append_overload(const ep_together *found, ep_text *out)
+{
+    bool any = false;
+    for (int u = 0; u < EP_UNIT_HOST; u++) {
+        if (found->load_pct[u] <= 100) continue;
+        ep_text_printf(out, "%sthe %s is asked for %.0f %% of its time", any ? ", " : "",
+                       ep_unit_name((ep_unit)u), found->load_pct[u]);
+        any = true;
+    }
+    if (any) ep_text_printf(out, ", so queues grow");
+    return any;
+}
+
+/* "yolov8s 2 takes up to 38.2 ms of 33.3 ms" */
 void ep_report_misses(const ep_report_workload *report, uint32_t m, ep_text *out)
 {
     const ep_workload *w = &report->workloads[m];
-    const ep_workload_run *run = &report->runs[m];
+    if (append_overload(&report->found[m], out)) return;
     bool any = false;
     for (uint32_t l = 0; l < w->n_lanes; l++) {
-        const ep__lane_figures f = ep__lane_figures_of(w, run, l);
+        const ep__lane_figures f = ep__lane_figures_of(w, &report->runs[m], l);
         if (!(f.late_pct > 0)) continue;
         ep_text_printf(out, "%s%s takes up to %s ms of %s ms", any ? ", " : "", w->lanes[l].name,
                        ep__round3(f.max_ms).text, ep__round3(w->lanes[l].deadline_ns / 1e6).text);
-        any = true;
-    }
-    for (int u = 0; u < EP_UNIT_HOST; u++) {
-        if (report->found[m].load_pct[u] <= 100) continue;
-        ep_text_printf(out, "%sthe %s is asked for %.0f %% of its time", any ? "; " : "",
-                       ep_unit_name((ep_unit)u), report->found[m].load_pct[u]);
         any = true;
     }
 }
@@ -108,7 +119,7 @@ void ep__together_section(const ep_report_workload *report, unsigned width, ep_t
         if (report->cannot_run[m]) continue;
         const ep_together *found = &report->found[m];
         const char *mode = report->modes[m]->name;
-        if (found->score.excess > 0) {
+        if (!ep_score_holds(&found->score)) {
             ep_text_printf(&line, "%s: no placement was found that holds; in the best ", mode);
             ep_report_misses(report, m, &line);
         } else if (found->is_exhaustive) {
@@ -129,6 +140,7 @@ static void score(ep_text *out, ep_goal goal, const ep_score *s)
     static const char *const names[] = {[EP_GOAL_ENERGY] = "excess_pct",
                                         [EP_GOAL_LATENCY] = "end_ms",
                                         [EP_GOAL_THROUGHPUT] = "throughput_ips"};
+    if (goal == EP_GOAL_ENERGY) ep__json_number(out, "overload_pct", 100 * s->overload);
     ep__json_number(out, names[goal], figure_of(goal, s));
     ep__json_number(out, "power_w", s->power_w);
 }
@@ -151,7 +163,7 @@ void ep__together_json(ep_text *out, const ep_report_workload *report, uint32_t 
     const ep_together *found = &report->found[m];
     const ep_goal goal = report->wanted->goal;
     ep__json_open(out, "placement", '{');
-    ep__json_bool(out, "holds", found->score.excess <= 0);
+    ep__json_bool(out, "holds", ep_score_holds(&found->score));
     ep__json_bool(out, "exhaustive", found->is_exhaustive);
     ep__json_integer(out, "simulated", found->n_simulated);
     placement(out, report->wanted, found->way);

@@ -75,7 +75,9 @@ static void networks_section(const ep_report_workload *report, unsigned width, e
             ep__cell(&table, "%s", lane->name);
             ep__cell(&table, "%s", ep__lane_engine(lane));
             ep__cell(&table, "%s", lane->fps > 0 ? ep__round3(lane->fps).text : "-");
-            ep__cell(&table, "%s", ep__round3(f.images_per_s / (double)lane->batch).text);
+            const bool once = w->scenario == EP_SCENARIO_ONCE;
+            ep__cell(&table, "%s",
+                     ep__round3(once ? NAN : f.images_per_s / (double)lane->batch).text);
             ep__cell(&table, "%s", ep__round3(f.p50_ms).text);
             ep__cell(&table, "%s", ep__round3(f.p90_ms).text);
             ep__cell(&table, "%s", ep__round3(f.p99_ms).text);
@@ -238,6 +240,12 @@ static void title(const ep_report_workload *report, unsigned width, ep_text *out
     ep_text_printf(&line, " on %s%s%s, %s", report->machine->title, overrides ? " with " : "",
                    overrides ? overrides : "", precision_of(w));
     if (ep__is_shared(w)) ep_text_printf(&line, ", %s", ep_scenario_name(w->scenario));
+    if (report->found) {
+        static const char *const goals[] = {[EP_GOAL_ENERGY] = "the least power",
+                                            [EP_GOAL_LATENCY] = "the earliest end",
+                                            [EP_GOAL_THROUGHPUT] = "the most images"};
+        ep_text_printf(&line, ", placed for %s", goals[report->wanted->goal]);
+    }
     if (w->cpu_gbps > 0) {
         ep_text_printf(&line, ", the CPU at %s GB/s", ep__round3(w->cpu_gbps).text);
     }

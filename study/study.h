@@ -312,10 +312,11 @@ typedef struct ep_together_options {
 
 /* How good a placement is: less is better, the first figure that differs decides. */
 typedef struct ep_score {
-    double excess; /* by which share of its limit the latest is late, or the busiest unit asked for
-                      more than all of its time; 0: all holds */
-    double pace;   /* LATENCY: ns until the last is done; THROUGHPUT: -images/s; ENERGY: -sum of the
-                      logarithms of the rates of networks that have none */
+    double overload; /* ENERGY: what the rates ask of the busiest unit beyond all of its time, at
+                        zero load: queues grow without end */
+    double excess;   /* ENERGY, without that: by which share of its limit the latest is late */
+    double pace; /* LATENCY: ns until the last is done; THROUGHPUT: -images/s; ENERGY: -sum of the
+                    logarithms of the rates of networks that have none */
     double power_w; /* equal to a tenth */
     uint32_t n_cut; /* networks that are not whole: each has to be worth 1 % of power */
     double busiest; /* share of its time that the busiest unit works */
@@ -336,9 +337,12 @@ typedef struct ep_together {
     uint64_t n_placements, n_simulated;
     bool is_exhaustive; /* no other placement of these ways is better */
     uint32_t n_rows;    /* for comparison: whole networks; of many placements the best on each set
-                           of devices */
+                           of devices; LATENCY: and the best with a network that is cut */
     const ep_together_row *rows;
 } ep_together;
+
+/* Does all that was asked for hold? */
+bool ep_score_holds(const ep_score *score);
 
 /* Finds the best placement at a point; the timeline is the judge. The same input gives the same
  * answer. Arrays live in `arena`. EP_INFEASIBLE: none can run, of loadables or of cores that the

@@ -28,7 +28,7 @@ typedef struct ep__judge {
  * caller's to free. The rest lives in `arena`. */
 ep_status ep__judge_make(ep__judge *judge, ep_arena *arena, ep_error *err);
 
-/* No simulation of placement `way` (per network) gives less. INFINITY as excess: it cannot run. */
+/* No simulation of placement `way` (per network) gives less. INFINITY as overload: it cannot run. */
 ep_score ep__judge_bound(const ep__judge *judge, const uint32_t *way);
 
 /* Network `i` as a lane; false: it does not run. */

@@ -32,6 +32,7 @@ typedef struct finder {
     uint32_t *n_ways;   /* per network: ways that are looked at */
     uint32_t **partner; /* per network and way: the same plan on the other core */
     bool mirrors;       /* all of them have one */
+    uint32_t *mirrored; /* room for a placement */
     uint32_t *best;     /* per network; valid when found */
     ep_together_row *rows;
     ep_score best_score; /* of a simulation that is not brief */
@@ -79,17 +80,33 @@ static ep_status find_partners(finder *f, uint32_t i, ep_error *err)
     return EP_OK;
 }
 
-/* Of placements that differ in which of equal networks, or of the two cores, does what, one is
- * enough: ways of equal networks ascend, and the first network on a DLA is on core 0. */
+/* Puts the ways of networks that are alike, who are neighbours, in ascending order. */
+static void sort_alike(const finder *f, uint32_t *way)
+{
+    const ep_placed_network *networks = f->options.networks;
+    for (uint32_t i = 1; i < f->n; i++) {
+        for (uint32_t k = i; k > 0 && way[k] < way[k - 1]; k--) {
+            if (!is_alike(&networks[k], &networks[k - 1])) break;
+            const uint32_t w = way[k];
+            way[k] = way[k - 1];
+            way[k - 1] = w;
+        }
+    }
+}
+
+/* Of placements that differ in which of equal networks, or which of the two cores, does what, one
+ * is enough: the first in the order of their ways. */
 static bool is_canonical(const finder *f, const uint32_t *way)
 {
     const ep_placed_network *networks = f->options.networks;
     for (uint32_t i = 1; i < f->n; i++) {
         if (way[i] < way[i - 1] && is_alike(&networks[i], &networks[i - 1])) return false;
     }
-    for (uint32_t i = 0; i < f->n && f->mirrors; i++) {
-        const ep_device device = networks[i].ways[way[i]].device;
-        if (ep_device_is_dla(device)) return device == EP_DLA0;
+    if (!f->mirrors) return true;
+    for (uint32_t i = 0; i < f->n; i++) f->mirrored[i] = f->partner[i][way[i]];
+    sort_alike(f, f->mirrored);
+    for (uint32_t i = 0; i < f->n; i++) {
+        if (way[i] != f->mirrored[i]) return way[i] < f->mirrored[i];
     }
     return true;
 }
@@ -157,7 +174,7 @@ static ep_status list(finder *f, listed **out, uint32_t *n, ep_error *err)
     do {
         if (!is_canonical(f, way)) continue;
         const ep_score bound = ep__judge_bound(&f->judge, way);
-        if (isinf(bound.excess)) continue;
+        if (isinf(bound.overload)) continue;
         uint32_t *kept = ways + (uint64_t)*n * f->n;
         memcpy(kept, way, f->n * sizeof *way);
         (*out)[(*n)++] = (listed){bound, kept};
@@ -188,7 +205,7 @@ static ep_status improve_pair(finder *f, uint32_t i, uint32_t k, uint32_t *way, 
         way[i] = (uint32_t)(p % f->n_ways[i]);
         if (i != k) way[k] = (uint32_t)(p / f->n_ways[i]);
         const ep_score bound = ep__judge_bound(&f->judge, way);
-        if (isinf(bound.excess) || ep__score_compare(&bound, &f->best_score) >= 0) continue;
+        if (isinf(bound.overload) || ep__score_compare(&bound, &f->best_score) >= 0) continue;
         ep_score brief;
         EP_TRY(try_placement(f, way, &brief, err));
     }
@@ -220,7 +237,7 @@ static ep_status place_in_turn(finder *f, ep_error *err)
     uint32_t *way = EP_NEW(f->arena, uint32_t, f->n);
     if (!way) return ep_fail_memory(err);
     for (uint32_t i = 0; i < f->n; i++) {
-        ep_score least = {.excess = INFINITY};
+        ep_score least = {.overload = INFINITY};
         uint32_t choice = 0;
         for (way[i] = 0; way[i] < f->n_ways[i]; way[i]++) {
             const ep_score bound = ep__judge_bound(&f->judge, way);
@@ -230,7 +247,7 @@ static ep_status place_in_turn(finder *f, ep_error *err)
         }
         way[i] = choice;
     }
-    if (isinf(ep__judge_bound(&f->judge, way).excess)) return EP_OK;
+    if (isinf(ep__judge_bound(&f->judge, way).overload)) return EP_OK;
     ep_score brief;
     return try_placement(f, way, &brief, err);
 }
@@ -291,7 +308,7 @@ static ep_status measure_rows(finder *f, ep_error *err)
 static ep_status compare_whole(finder *f, const listed *all, uint32_t n, ep_error *err)
 {
     const unsigned all_devices = 1u << EP_GPU | 1u << EP_DLA0 | 1u << EP_DLA1;
-    f->rows = EP_NEW(f->arena, ep_together_row, MOST_ROWS);
+    f->rows = EP_NEW(f->arena, ep_together_row, MOST_ROWS + 1);
     if (!f->rows) return ep_fail_memory(err);
     f->out->rows = f->rows;
     for (unsigned devices = 1; devices <= all_devices; devices++) {
@@ -311,6 +328,22 @@ static ep_status place_whole(finder *f, ep_error *err)
     return try_all(f, all, n, err);
 }
 
+/* What cutting gives: one batch of each is simulated in no time. */
+static ep_status compare_cut(finder *f, const listed *all, uint32_t n, ep_error *err)
+{
+    ep_together_row row = {0};
+    for (uint32_t i = 0; i < n && !gives_up(f); i++) {
+        if (all[i].bound.n_cut == 0) continue;
+        if (row.way && ep__score_compare(&all[i].bound, &row.score) >= 0) break;
+        ep_score score;
+        EP_TRY(ep__judge_measure(&f->judge, all[i].way, true, &score, err));
+        if (row.way && ep__score_compare(&score, &row.score) >= 0) continue;
+        row = (ep_together_row){all[i].way, score};
+    }
+    if (row.way) f->rows[f->out->n_rows++] = row;
+    return EP_OK;
+}
+
 static ep_status place_parts(finder *f, ep_error *err)
 {
     listed *all;
@@ -321,7 +354,7 @@ static ep_status place_parts(finder *f, ep_error *err)
     f->out->n_placements = n;
     EP_TRY(try_all(f, all, n, err));
     f->out->is_exhaustive = !f->gave_up;
-    return EP_OK;
+    return f->options.goal == EP_GOAL_LATENCY && f->rows ? compare_cut(f, all, n, err) : EP_OK;
 }
 
 static const uint32_t *as_the_caller_numbers(const finder *f, const uint32_t *way)
@@ -403,7 +436,8 @@ static ep_status find(finder *f, const ep_together_options *options, ep_error *e
     f->n_ways = EP_NEW(f->arena, uint32_t, f->n);
     f->best = EP_NEW(f->arena, uint32_t, f->n);
     f->partner = EP_NEW(f->arena, uint32_t *, f->n);
-    if (!f->n_ways || !f->best || !f->partner) return ep_fail_memory(err);
+    f->mirrored = EP_NEW(f->arena, uint32_t, f->n);
+    if (!f->n_ways || !f->best || !f->partner || !f->mirrored) return ep_fail_memory(err);
     EP_TRY(ep__judge_make(&f->judge, f->arena, err));
     f->mirrors = f->judge.point->dla_cores > 1;
     for (uint32_t i = 0; i < f->n; i++) EP_TRY(find_partners(f, i, err));

@@ -10,8 +10,14 @@ static double rounded_w(const ep_score *score)
     return round(10 * score->power_w * (1 + 0.01 * score->n_cut));
 }
 
+bool ep_score_holds(const ep_score *score)
+{
+    return score->overload <= 0 && score->excess <= 0;
+}
+
 int ep__score_compare(const ep_score *a, const ep_score *b)
 {
+    if (a->overload != b->overload) return a->overload < b->overload ? -1 : 1;
     if (a->excess != b->excess) return a->excess < b->excess ? -1 : 1;
     if (a->pace != b->pace) return a->pace < b->pace ? -1 : 1;
     const double x = rounded_w(a), y = rounded_w(b);
@@ -184,7 +190,7 @@ static ep_score bound_on_rates(const ep__judge *j, const uint32_t *way)
     static const double slack = 1e-3;
     double load[EP_UNIT_COUNT];
     const double busiest = ep__judge_load(j, way, load);
-    ep_score score = {.excess = fmax(0, busiest - 1),
+    ep_score score = {.overload = fmax(0, busiest - 1),
                       .power_w = j->idle_w,
                       .n_cut = count_cut(j, way),
                       .busiest = fmin(1, busiest) * (1 - slack)};
@@ -192,7 +198,7 @@ static ep_score bound_on_rates(const ep__judge *j, const uint32_t *way)
         const ep_lane *lane = &j->options->networks[i].lane;
         const ep__way_figures *f = &j->figures[i][way[i]];
         score.power_w += lane->fps * f->nj * 1e-9 * (1 - slack);
-        if (lane->deadline_ns > 0) {
+        if (lane->deadline_ns > 0 && score.overload <= 0) {
             score.excess = fmax(score.excess, f->task.ns / lane->deadline_ns - 1);
         }
         if (lane->fps <= 0) score.pace -= log(most_batches(f, lane->in_flight) * 1e9) + slack;
@@ -218,9 +224,11 @@ static bool makes_sense(const ep__judge *j, const uint32_t *way)
 ep_score ep__judge_bound(const ep__judge *j, const uint32_t *way)
 {
     static const double slack = 1e-6; /* rounding */
-    if (!has_room(j, way) || !makes_sense(j, way)) return (ep_score){.excess = INFINITY};
+    if (!has_room(j, way) || !makes_sense(j, way)) return (ep_score){.overload = INFINITY};
     switch (j->options->goal) {
-    case EP_GOAL_LATENCY: return (ep_score){.pace = bound_on_end_ns(j, way) * (1 - slack)};
+    case EP_GOAL_LATENCY:
+        return (ep_score){.pace = bound_on_end_ns(j, way) * (1 - slack),
+                          .n_cut = count_cut(j, way)};
     case EP_GOAL_THROUGHPUT:
         return (ep_score){.pace = -bound_on_images_per_s(j, way) * (1 + slack)};
     default: return bound_on_rates(j, way);
@@ -280,10 +288,10 @@ ep_score ep__judge_score(const ep__judge *j, const uint32_t *way, const ep_workl
         return score;
     }
     double load[EP_UNIT_COUNT];
-    score.excess = fmax(0, ep__judge_load(j, way, load) - 1);
+    score.overload = fmax(0, ep__judge_load(j, way, load) - 1);
     for (uint32_t i = 0; i < workload->n_lanes; i++) {
         const ep_lane *lane = &workload->lanes[i];
-        score.excess = fmax(score.excess, lateness(lane, &t->sources[i]));
+        if (score.overload <= 0) score.excess = fmax(score.excess, lateness(lane, &t->sources[i]));
         const double batches_per_s = t->uses[i].images_per_s / (double)lane->batch;
         if (lane->fps <= 0) score.pace -= log(fmax(batches_per_s, 1e-9));
     }
