@@ -80,13 +80,13 @@ static void compared(const ep_report_workload *report, unsigned width, ep_text *
     ep__columns_end(&table, width, out);
 }
 
-/* "the gpu is asked for 111 % of its time, so queues grow" */
+/* "gpu is asked for 111 % of its time, so queues grow" */
 static bool append_overload(const ep_together *found, ep_text *out)
 {
     bool any = false;
     for (int u = 0; u < EP_UNIT_HOST; u++) {
         if (found->load_pct[u] <= 100) continue;
-        ep_text_printf(out, "%sthe %s is asked for %.0f %% of its time", any ? ", " : "",
+        ep_text_printf(out, any ? ", %s for %.0f %%" : "%s is asked for %.0f %% of its time",
                        ep_unit_name((ep_unit)u), found->load_pct[u]);
         any = true;
     }
