@@ -68,7 +68,8 @@ static const ep__option options[N_OPTIONS] = {
                "[:deadline_ms=50][:batch=N][:count=N] ... (docs/timeline.md)"},
     [STREAMS] = {"--streams", "SET",
                  "batches on several engines at once: gpu+2dla, 2dla, gpu+dla0, ...;\n"
-                 "--batch 256+2 for the GPU and each DLA core"},
+                 "--batch 256+2 for the GPU and each DLA core; auto: the set, the batches and\n"
+                 "the placement with the highest rate"},
     [SCENARIO] = {"--scenario", "NAME",
                   "Offline (the default of --streams), SingleStream, MultiStream or Server"},
     [RATE] = {"--rate", "N", "Server: images a second (default: the highest within the bound)"},
@@ -79,7 +80,9 @@ static const ep__option options[N_OPTIONS] = {
     [NO_TF32] = {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"},
     [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy, best (default: all; docs/placement.md)"},
     [OBJECTIVE] = {"--objective", "NAME",
-                   "what best improves: latency (the default), energy, throughput or edp"},
+                   "what best improves: latency (the default), energy, throughput or edp; of\n"
+                   "networks that may run anywhere: energy (the default: rates and deadlines\n"
+                   "hold, at the least power) or latency (one batch of each, done first)"},
     [DEADLINE_MS] = {"--deadline-ms", "MS", "best: a batch takes no longer"},
     [MAX_POWER_W] = {"--max-power-w", "W", "best: the module draws no more"},
     [MAX_SUBGRAPHS] = {"--max-subgraphs", "N", "best: no more on the DLA"},
@@ -192,6 +195,7 @@ static ep__workload_request workload_request(const planning *job)
                                                     .max_shapes = texts.max_shapes},
                                   .streams = given[STREAMS],
                                   .scenario = given[SCENARIO],
+                                  .objective = given[OBJECTIVE],
                                   .rate = given[RATE],
                                   .latency_ms = given[LATENCY_MS],
                                   .cpu_gbps = given[CPU_GBPS],
@@ -225,9 +229,9 @@ static ep_status check_plan_files(const char *const *given, ep_error *err)
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY,         OBJECTIVE, DEADLINE_MS, MAX_POWER_W,
-                                      MAX_SUBGRAPHS,    DLA,       LAYERS,      LAYER_DEVICES,
-                                      LAYER_PRECISIONS, SAVE,      LOAD};
+    static const int of_one_plan[] = {STRATEGY,  DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
+                                      DLA,       LAYERS,      LAYER_DEVICES, LAYER_PRECISIONS,
+                                      SAVE,      LOAD};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
@@ -277,7 +281,7 @@ static ep_status check_options(planning *job, ep_error *err)
                                           .no_tf32 = given[NO_TF32],
                                           .search.level = (int)level - EP_SEARCH_LEVEL_DEFAULT,
                                           .io = (ep_io)io};
-    const ep__goal_texts goal = {.objective = given[OBJECTIVE],
+    const ep__goal_texts goal = {.objective = is_workload(job) ? NULL : given[OBJECTIVE],
                                  .deadline_ms = given[DEADLINE_MS],
                                  .max_power_w = given[MAX_POWER_W],
                                  .max_subgraphs = given[MAX_SUBGRAPHS]};
@@ -438,5 +442,6 @@ const ep__command ep__cmd_plan = {
     .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = options,
+    .shows_failures = true,
     .run = run,
 };

@@ -40,6 +40,7 @@ static ep_status set_key(int key, const char *value, ep__lane_spec *out, ep_erro
     case DEVICE:
         EP_TRY(ep__parse_choice("device", value, device_name, &choice, err));
         out->device = choice == 3 ? EP_DLA0 : (ep_device)choice;
+        out->has_device = true;
         return EP_OK;
     default:
         EP_TRY(ep__parse_choice("precision", value, ep_report_precision_name, &choice, err));
@@ -92,7 +93,8 @@ static ep_status add(ep_device device, const char *text, ep__lane_spec *specs, u
         EP_FAIL_IF(specs[i].device == device, err, EP_BAD_USAGE, "--streams %s: %s is there twice",
                    text, ep_device_name(device));
     }
-    specs[(*n)++].device = device;
+    specs[*n].device = device;
+    specs[(*n)++].has_device = true;
     return EP_OK;
 }
 

@@ -10,6 +10,7 @@ typedef struct ep__lane_spec {
     const char *path;
     const char *batch; /* as --batch takes it; NULL: as --batch says */
     ep_device device;
+    bool has_device; /* else the planner chooses */
     ep_precision_choice precision;
     double fps, deadline_ms, offset_ms; /* 0: none */
     int64_t count, in_flight;

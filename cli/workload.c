@@ -2,24 +2,10 @@
 
 #include <string.h>
 
-#include "cli/lanes.h"
-
-enum { MOST_SPECS = 64, MOST_LANES = 256 };
+#include "cli/workload_job.h"
 
 /* MLPerf's Offline keeps the next batch ready; an application does one frame after the other. */
 enum { STREAM_IN_FLIGHT = 2 };
-
-/* Zero-initialise but for the request. */
-typedef struct job {
-    const ep__workload_request *request;
-    ep_arena *arena;
-    uint32_t n_specs;
-    ep__lane_spec specs[MOST_SPECS];
-    ep__model models[MOST_SPECS];
-    ep_planned *planned[MOST_SPECS];
-    ep_lane lanes[MOST_LANES];
-    ep_workload workload;
-} job;
 
 /* ---- options ------------------------------------------------------------------------------- */
 
@@ -35,8 +21,9 @@ ep_status ep__workload_check(const ep__workload_request *r, ep_error *err)
                "'%s' is too much: --model names the networks", r->model);
     EP_FAIL_IF(!r->models.n && !r->model, err, EP_BAD_USAGE,
                "MODEL.onnx is missing; 'plan --help' says how");
-    EP_FAIL_IF(r->models.n > MOST_SPECS, err, EP_BAD_USAGE, "more than %d times --model",
-               (int)MOST_SPECS);
+    EP_FAIL_IF(r->models.n > EP__MOST_SPECS, err, EP_BAD_USAGE, "more than %d times --model",
+               (int)EP__MOST_SPECS);
+    EP_TRY(ep__together_check(r, err));
     const bool server = scenario == EP_SCENARIO_SERVER;
     EP_FAIL_IF((r->rate || r->latency_ms) && !server, err, EP_BAD_USAGE,
                "--rate and --latency-ms are for --scenario Server");
@@ -46,7 +33,7 @@ ep_status ep__workload_check(const ep__workload_request *r, ep_error *err)
 }
 
 /* Numbers of the workload. */
-static ep_status read_numbers(job *j, ep_error *err)
+static ep_status read_numbers(ep__workload_job *j, ep_error *err)
 {
     const ep__workload_request *r = j->request;
     ep_workload *w = &j->workload;
@@ -63,11 +50,11 @@ static ep_status read_numbers(job *j, ep_error *err)
     return EP_OK;
 }
 
-static ep_status read_specs(job *j, ep_error *err)
+static ep_status read_specs(ep__workload_job *j, ep_error *err)
 {
     const ep__workload_request *r = j->request;
     const bool networks = r->models.n > 0;
-    for (uint32_t i = 0; i < MOST_SPECS; i++) {
+    for (uint32_t i = 0; i < EP__MOST_SPECS; i++) {
         j->specs[i] = (ep__lane_spec){.path = r->model,
                                       .batch = r->model_options.batch,
                                       .precision = r->plan_options.precision,
@@ -79,9 +66,13 @@ static ep_status read_specs(job *j, ep_error *err)
         j->n_specs = r->models.n;
         for (uint32_t i = 0; i < j->n_specs; i++) {
             EP_TRY(ep__lane_parse(r->models.at[i], j->arena, &j->specs[i], err));
+            j->chooses |= !j->specs[i].has_device;
         }
+        j->chooses |= r->objective != NULL;
         return EP_OK;
     }
+    j->chooses = ep__together_is_auto(r);
+    if (j->chooses) return EP_OK;
     uint32_t scenario = EP_SCENARIO_OFFLINE;
     if (r->scenario) {
         EP_TRY(ep__parse_choice("--scenario", r->scenario, ep_scenario_name, &scenario, err));
@@ -95,7 +86,7 @@ static ep_status read_specs(job *j, ep_error *err)
 
 /* Networks load in the order in which they are named: loadables of one are not there for the next.
  */
-static ep_status plan_spec(job *j, uint32_t i, uint32_t loadables[2], ep_error *err)
+static ep_status plan_spec(ep__workload_job *j, uint32_t i, uint32_t loadables[2], ep_error *err)
 {
     const ep__lane_spec *spec = &j->specs[i];
     const ep__workload_request *r = j->request;
@@ -108,6 +99,9 @@ static ep_status plan_spec(job *j, uint32_t i, uint32_t loadables[2], ep_error *
     const uint32_t core = spec->device == EP_DLA1;
     ep_plan_options options = r->plan_options;
     options.precision = spec->precision;
+    if (!spec->has_device) {
+        return ep_ways_make(j->models[i].layers, r->machine, &options, true, &j->ways[i], err);
+    }
     options.dla = on_dla ? EP_DLA_FIRST : EP_DLA_NONE;
     options.no_fallback &= on_dla;
     options.loadables_used = loadables[core];
@@ -119,19 +113,19 @@ static ep_status plan_spec(job *j, uint32_t i, uint32_t loadables[2], ep_error *
 }
 
 /* "yolov8s", or "yolov8s 2" of several. */
-static const char *lane_name(job *j, uint32_t i, int64_t copy)
+static const char *lane_name(ep__workload_job *j, uint32_t i, int64_t copy)
 {
     const char *name = j->models[i].network->name;
     if (j->specs[i].count == 1) return name;
     return ep_arena_printf(j->arena, "%s %lld", name, (long long)copy + 1);
 }
 
-static ep_status add_lanes(job *j, uint32_t i, ep_error *err)
+static ep_status add_lanes(ep__workload_job *j, uint32_t i, ep_error *err)
 {
     const ep__lane_spec *spec = &j->specs[i];
     for (int64_t copy = 0; copy < spec->count; copy++) {
-        EP_FAIL_IF(j->workload.n_lanes == MOST_LANES, err, EP_BAD_USAGE,
-                   "more than %d networks at once", (int)MOST_LANES);
+        EP_FAIL_IF(j->workload.n_lanes == EP__MOST_LANES, err, EP_BAD_USAGE,
+                   "more than %d networks at once", (int)EP__MOST_LANES);
         const char *name = lane_name(j, i, copy);
         if (!name) return ep_fail_memory(err);
         const double deadline_ms = spec->deadline_ms > 0 ? spec->deadline_ms
@@ -150,7 +144,7 @@ static ep_status add_lanes(job *j, uint32_t i, ep_error *err)
     return EP_OK;
 }
 
-static ep_status make_lanes(job *j, ep_error *err)
+static ep_status make_lanes(ep__workload_job *j, ep_error *err)
 {
     uint32_t loadables[2] = {0};
     j->workload.lanes = j->lanes;
@@ -158,7 +152,7 @@ static ep_status make_lanes(job *j, ep_error *err)
         EP_TRY(plan_spec(j, i, loadables, err));
         EP_TRY(add_lanes(j, i, err));
     }
-    return EP_OK;
+    return j->chooses ? ep__together_prepare(j, err) : EP_OK;
 }
 
 /* ---- what is written ----------------------------------------------------------------------- */
@@ -212,16 +206,23 @@ ep_status ep__workload_show(const ep__workload_request *request, const ep_worklo
     return status;
 }
 
-static ep_status write_report(const job *j, const ep_workload_run *runs,
-                              const char *const *cannot_run, ep_text *out, ep_error *err)
+static ep_report_workload report_of(const ep__workload_job *j)
 {
     const ep__workload_request *r = j->request;
-    const ep_report_workload report = {.machine = r->machine,
-                                       .workload = &j->workload,
-                                       .n_modes = r->n_modes,
-                                       .modes = r->modes,
-                                       .runs = runs,
-                                       .cannot_run = cannot_run};
+    return (ep_report_workload){.machine = r->machine,
+                                .n_modes = r->n_modes,
+                                .modes = r->modes,
+                                .workloads = j->workloads,
+                                .runs = j->runs,
+                                .cannot_run = j->cannot_run,
+                                .wanted = j->chooses ? &j->wanted : NULL,
+                                .found = j->found};
+}
+
+static ep_status write_report(const ep__workload_job *j, ep_text *out, ep_error *err)
+{
+    const ep__workload_request *r = j->request;
+    const ep_report_workload report = report_of(j);
     if (r->json) return ep_report_workload_json(&report, out, err);
     if (r->csv) return ep_report_workload_csv(&report, out, err);
     return ep_report_workload_table(&report, r->width, out, err);
@@ -229,40 +230,64 @@ static ep_status write_report(const job *j, const ep_workload_run *runs,
 
 /* ---- all together -------------------------------------------------------------------------- */
 
-static ep_status do_job(job *j, ep_text *out, ep_error *err)
+static ep_status make_room(ep__workload_job *j, ep_error *err)
+{
+    const uint32_t n = j->request->n_modes;
+    j->points = EP_NEW(j->arena, ep_point, n);
+    j->workloads = EP_NEW(j->arena, ep_workload, n);
+    j->runs = EP_NEW(j->arena, ep_workload_run, n);
+    j->cannot_run = EP_NEW(j->arena, const char *, n);
+    if (j->chooses) j->found = EP_NEW(j->arena, ep_together, n);
+    const bool complete = j->points && j->workloads && j->runs && j->cannot_run;
+    return complete && (!j->chooses || j->found) ? EP_OK : ep_fail_memory(err);
+}
+
+static ep_status simulate(ep__workload_job *j, uint32_t m, ep_error *err)
+{
+    j->workloads[m] = j->workload;
+    if (!j->chooses) {
+        return ep_workload_simulate(&j->workload, &j->points[m], NULL, j->arena, &j->runs[m], err);
+    }
+    EP_TRY(ep_together_find(&j->wanted, &j->points[m], j->arena, &j->found[m], err));
+    j->workloads[m] = j->found[m].workload;
+    j->runs[m] = j->found[m].run;
+    return EP_OK;
+}
+
+static ep_status do_job(ep__workload_job *j, ep_text *out, ep_error *err)
 {
     const ep__workload_request *r = j->request;
     j->arena = ep_arena_new();
     if (!j->arena) return ep_fail_memory(err);
     EP_TRY(read_numbers(j, err));
     EP_TRY(read_specs(j, err));
-    EP_TRY(make_lanes(j, err));
-    ep_workload_run *runs = EP_NEW(j->arena, ep_workload_run, r->n_modes);
-    ep_point *points = EP_NEW(j->arena, ep_point, r->n_modes);
-    const char **cannot_run = EP_NEW(j->arena, const char *, r->n_modes);
-    if (!runs || !points || !cannot_run) return ep_fail_memory(err);
-    const ep_mode *shown = NULL; /* the first that it runs in */
+    EP_TRY(ep__together_is_auto(r) ? ep__together_prepare_streams(j, err) : make_lanes(j, err));
+    EP_TRY(make_room(j, err));
+    uint32_t shown = r->n_modes; /* the first that it runs in */
     for (uint32_t m = 0; m < r->n_modes; m++) {
-        points[m] = ep_point_of(r->machine, r->modes[m]);
-        const ep_status status =
-            ep_workload_simulate(&j->workload, &points[m], NULL, j->arena, &runs[m], err);
+        j->points[m] = ep_point_of(r->machine, r->modes[m]);
+        const ep_status status = simulate(j, m, err);
         if (status != EP_OK && status != EP_INFEASIBLE) return status;
-        if (status == EP_OK && !shown) shown = r->modes[m];
+        if (status == EP_OK && shown == r->n_modes) shown = m;
         if (status == EP_OK) continue;
-        cannot_run[m] = ep_arena_string(j->arena, err->text, strlen(err->text));
-        if (!cannot_run[m]) return ep_fail_memory(err);
+        j->cannot_run[m] = ep_arena_string(j->arena, err->text, strlen(err->text));
+        if (!j->cannot_run[m]) return ep_fail_memory(err);
     }
-    if (!shown) return EP_INFEASIBLE; /* `err` says why the last one cannot */
-    EP_TRY(write_report(j, runs, cannot_run, out, err));
-    if (!r->trace && !r->gantt) return EP_OK;
-    return ep__workload_show(r, &j->workload, shown, out, err);
+    if (shown == r->n_modes) return EP_INFEASIBLE; /* `err` says why the last one cannot */
+    EP_TRY(write_report(j, out, err));
+    if (r->trace || r->gantt) {
+        EP_TRY(ep__workload_show(r, &j->workloads[shown], r->modes[shown], out, err));
+    }
+    const ep_report_workload report = report_of(j);
+    return j->chooses ? ep__together_verdict(&report, err) : EP_OK;
 }
 
 ep_status ep__workload_report(const ep__workload_request *request, ep_text *out, ep_error *err)
 {
-    job j = {.request = request};
+    ep__workload_job j = {.request = request};
     const ep_status status = do_job(&j, out, err);
     for (uint32_t i = 0; i < j.n_specs; i++) {
+        ep_ways_free(&j.ways[i]);
         ep_planned_free(j.planned[i]);
         ep__model_free(&j.models[i]);
     }

@@ -15,7 +15,7 @@ typedef struct ep__workload_request {
     const char *model; /* the operand */
     ep__values models; /* --model */
     ep__model_options model_options;
-    const char *streams, *scenario, *rate, *latency_ms, *cpu_gbps;
+    const char *streams, *scenario, *objective, *rate, *latency_ms, *cpu_gbps;
     bool copies, json, csv, gantt;
     const char *trace;
     unsigned width;

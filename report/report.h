@@ -166,11 +166,13 @@ ep_status ep_report_rules_markdown(const ep_machine *const *machines, uint32_t n
 /* A workload in every mode shown. */
 typedef struct ep_report_workload {
     const ep_machine *machine;
-    const ep_workload *workload;
     uint32_t n_modes;
     const ep_mode *const *modes;
+    const ep_workload *workloads;  /* per mode; of a mode that cannot run it is not read */
     const ep_workload_run *runs;   /* per mode */
-    const char *const *cannot_run; /* per mode: NULL, or why; its run is not read then */
+    const char *const *cannot_run; /* per mode: NULL, or why; at least one mode runs */
+    const ep_together_options *wanted; /* NULL: nothing was chosen */
+    const ep_together *found;          /* per mode: what was */
 } ep_report_workload;
 
 /* For people: a row a network or engine in each mode, then a row a mode with its units. */
@@ -180,6 +182,10 @@ ep_status ep_report_workload_table(const ep_report_workload *report, unsigned wi
 ep_status ep_report_workload_json(const ep_report_workload *report, ep_text *out, ep_error *err);
 /* A header and a row a network or engine in each mode. */
 ep_status ep_report_workload_csv(const ep_report_workload *report, ep_text *out, ep_error *err);
+
+/* Appends which networks and units cannot hold what was asked for in mode `m`, and by how much; one
+ * line, without a newline; nothing when all hold. */
+void ep_report_misses(const ep_report_workload *report, uint32_t m, ep_text *out);
 
 /* What happened in a part of a run, from `from_ns` to `to_ns`. Zero-initialise, set these three
  * and `workload`, let `ep_recording_observer` watch, then set `tasks`. */

@@ -18,7 +18,18 @@ ep__lane_figures ep__lane_figures_of(const ep_workload *workload, const ep_workl
 
 /* Do all lanes serve one source? */
 bool ep__is_shared(const ep_workload *workload);
+/* What a lane runs on: its way, where one was chosen, else its device. */
+const char *ep__lane_engine(const ep_lane *lane);
+/* Of the first mode that runs: what does not depend on the mode. */
+const ep_workload *ep__first_workload(const ep_report_workload *report);
 /* "networks", or the name of the scenario. */
 const char *ep__workload_kind(const ep_workload *workload);
+
+/* ---- together.c ---------------------------------------------------------------------------- */
+
+/* What was compared, and who cannot hold what was asked for; adds to the text or the object of a
+ * mode. */
+void ep__together_section(const ep_report_workload *report, unsigned width, ep_text *out);
+void ep__together_json(ep_text *out, const ep_report_workload *report, uint32_t m);
 
 #endif

@@ -5,7 +5,7 @@
 
 static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, ep_text *out)
 {
-    const ep_workload *w = report->workload;
+    const ep_workload *w = &report->workloads[m];
     const ep_workload_run *run = &report->runs[m];
     const ep_lane *lane = l < w->n_lanes ? &w->lanes[l] : NULL;
     const ep__lane_figures f = ep__lane_figures_of(w, run, l);
@@ -33,6 +33,7 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
     ep__csv_text(out, run->over_budget ? "true" : "false");
     ep__csv_text(out, run->bottleneck);
     ep__csv_text(out, report->machine->overrides ? report->machine->overrides : "");
+    ep__csv_text(out, lane ? ep__lane_engine(lane) : "all");
     ep__csv_end_row(out);
 }
 
@@ -44,10 +45,12 @@ ep_status ep_report_workload_csv(const ep_report_workload *report, ep_text *out,
     for (int u = 0; u < EP_UNIT_HOST; u++) {
         ep_text_printf(out, "%s_busy_pct,", ep_unit_name((ep_unit)u));
     }
-    ep_text_printf(out, "dram_pct,power_w,over_budget,bottleneck,set\n");
-    const uint32_t rows = report->workload->n_lanes + ep__is_shared(report->workload);
+    ep_text_printf(out, "dram_pct,power_w,over_budget,bottleneck,set,way\n");
     for (uint32_t m = 0; m < report->n_modes; m++) {
-        for (uint32_t l = 0; l < rows && !report->cannot_run[m]; l++) lane_row(report, m, l, out);
+        if (report->cannot_run[m]) continue;
+        const ep_workload *w = &report->workloads[m];
+        const uint32_t rows = w->n_lanes + ep__is_shared(w);
+        for (uint32_t l = 0; l < rows; l++) lane_row(report, m, l, out);
     }
     return out->failed ? ep_fail_memory(err) : EP_OK;
 }

@@ -21,6 +21,7 @@ static void lane(ep_text *out, const ep_workload *w, const ep_workload_run *run,
     ep__json_open(out, NULL, '{');
     ep__json_text(out, "network", lane->name);
     ep__json_text(out, "device", ep_device_name(lane->device));
+    if (lane->way) ep__json_text(out, "way", lane->way);
     ep__json_text(out, "precision", ep_report_precision_name(lane->precision));
     ep__json_integer(out, "batch", (uint64_t)lane->batch);
     ep__json_number(out, "alone_ms", run->tasks[l].ns / 1e6);
@@ -47,7 +48,7 @@ static void units(ep_text *out, const ep_workload_run *run)
 
 static void mode(ep_text *out, const ep_report_workload *report, uint32_t m)
 {
-    const ep_workload *w = report->workload;
+    const ep_workload *w = &report->workloads[m];
     const ep_workload_run *run = &report->runs[m];
     const ep_machine *machine = report->machine;
     ep__json_text(out, "mode", report->modes[m]->name);
@@ -77,6 +78,7 @@ static void mode(ep_text *out, const ep_report_workload *report, uint32_t m)
         ep__json_close(out, '}');
     }
     ep__json_close(out, ']');
+    if (report->found) ep__together_json(out, report, m);
     ep__json_number(out, "simulated_ms", (run->timeline.end_ns - run->timeline.start_ns) / 1e6);
     ep__json_number(out, "hyper_period_ms", run->hyper_ns > 0 ? run->hyper_ns / 1e6 : NAN);
 }
@@ -87,7 +89,7 @@ ep_status ep_report_workload_json(const ep_report_workload *report, ep_text *out
     ep__json_integer(out, "schema", 1);
     ep__json_text(out, "hardware", report->machine->name);
     if (report->machine->overrides) ep__json_text(out, "set", report->machine->overrides);
-    ep__json_text(out, "scenario", ep__workload_kind(report->workload));
+    ep__json_text(out, "scenario", ep__workload_kind(ep__first_workload(report)));
     ep__json_open(out, "modes", '[');
     for (uint32_t m = 0; m < report->n_modes; m++) {
         ep__json_open(out, NULL, '{');

@@ -41,29 +41,43 @@ ep__lane_figures ep__lane_figures_of(const ep_workload *workload, const ep_workl
     return f;
 }
 
+const char *ep__lane_engine(const ep_lane *lane)
+{
+    return lane->way ? lane->way : ep_device_name(lane->device);
+}
+
+const ep_workload *ep__first_workload(const ep_report_workload *report)
+{
+    uint32_t m = 0;
+    while (report->cannot_run[m]) m++;
+    return &report->workloads[m];
+}
+
 /* ---- networks ------------------------------------------------------------------------------ */
 
 static void networks_section(const ep_report_workload *report, unsigned width, ep_text *out)
 {
-    static const ep__align align[] = {EP__LEFT,  EP__NAME,  EP__LEFT,  EP__RIGHT,
+    static const ep__align align[] = {EP__LEFT,  EP__NAME,  EP__NAME,  EP__RIGHT,
                                       EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT,
                                       EP__RIGHT, EP__RIGHT, EP__RIGHT};
     static const char *const titles[] = {"mode",   "network",  "device", "asked fps",
                                          "fps",    "p50 ms",   "p90 ms", "p99 ms",
                                          "max ms", "limit ms", "late %"};
     enum { COLUMNS = sizeof titles / sizeof *titles };
-    const ep_workload *w = report->workload;
     ep__columns table = {.n = COLUMNS, .align = align};
     for (int c = 0; c < COLUMNS; c++) ep__cell(&table, "%s", titles[c]);
     for (uint32_t m = 0; m < report->n_modes; m++) {
-        for (uint32_t l = 0; l < w->n_lanes && !report->cannot_run[m]; l++) {
+        const ep_workload *w = &report->workloads[m];
+        for (uint32_t l = 0; !report->cannot_run[m] && l < w->n_lanes; l++) {
             const ep_lane *lane = &w->lanes[l];
             const ep__lane_figures f = ep__lane_figures_of(w, &report->runs[m], l);
             ep__cell(&table, "%s", report->modes[m]->name);
             ep__cell(&table, "%s", lane->name);
-            ep__cell(&table, "%s", ep_device_name(lane->device));
+            ep__cell(&table, "%s", ep__lane_engine(lane));
             ep__cell(&table, "%s", lane->fps > 0 ? ep__round3(lane->fps).text : "-");
-            ep__cell(&table, "%s", ep__round3(f.images_per_s / (double)lane->batch).text);
+            const bool once = w->scenario == EP_SCENARIO_ONCE;
+            ep__cell(&table, "%s",
+                     ep__round3(once ? NAN : f.images_per_s / (double)lane->batch).text);
             ep__cell(&table, "%s", ep__round3(f.p50_ms).text);
             ep__cell(&table, "%s", ep__round3(f.p90_ms).text);
             ep__cell(&table, "%s", ep__round3(f.p99_ms).text);
@@ -98,20 +112,20 @@ static void engine_row(ep__columns *table, const char *mode, const char *engine,
 
 static void engines_section(const ep_report_workload *report, unsigned width, ep_text *out)
 {
-    static const ep__align align[] = {EP__LEFT,  EP__LEFT,  EP__RIGHT, EP__RIGHT, EP__RIGHT,
+    static const ep__align align[] = {EP__LEFT,  EP__NAME,  EP__RIGHT, EP__RIGHT, EP__RIGHT,
                                       EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT};
     static const char *const titles[] = {"mode",     "engine", "batch",  "alone ms", "images/s",
                                          "batch ms", "p50 ms", "p90 ms", "p99 ms"};
     enum { COLUMNS = sizeof titles / sizeof *titles };
-    const ep_workload *w = report->workload;
     ep__columns table = {.n = COLUMNS, .align = align};
     for (int c = 0; c < COLUMNS; c++) ep__cell(&table, "%s", titles[c]);
     for (uint32_t m = 0; m < report->n_modes; m++) {
         if (report->cannot_run[m]) continue;
+        const ep_workload *w = &report->workloads[m];
         const char *mode = report->modes[m]->name;
         for (uint32_t l = 0; l < w->n_lanes; l++) {
             const ep__lane_figures f = ep__lane_figures_of(w, &report->runs[m], l);
-            engine_row(&table, mode, ep_device_name(w->lanes[l].device), w->lanes[l].batch,
+            engine_row(&table, mode, ep__lane_engine(&w->lanes[l]), w->lanes[l].batch,
                        report->runs[m].tasks[l].ns, &f);
         }
         const ep__lane_figures all = ep__lane_figures_of(w, &report->runs[m], w->n_lanes);
@@ -123,9 +137,9 @@ static void engines_section(const ep_report_workload *report, unsigned width, ep
 /* What the scenario is about. */
 static void scenario_lines(const ep_report_workload *report, unsigned width, ep_text *out)
 {
-    const ep_workload *w = report->workload;
     ep_text line = {0};
     for (uint32_t m = 0; m < report->n_modes; m++) {
+        const ep_workload *w = &report->workloads[m];
         const ep_workload_run *run = &report->runs[m];
         if (report->cannot_run[m] || !ep__is_shared(w)) continue;
         const ep__lane_figures f = ep__lane_figures_of(w, run, w->n_lanes);
@@ -215,8 +229,7 @@ static const char *precision_of(const ep_workload *workload)
 
 static void title(const ep_report_workload *report, unsigned width, ep_text *out)
 {
-
-    const ep_workload *w = report->workload;
+    const ep_workload *w = ep__first_workload(report);
     const char *overrides = report->machine->overrides;
     ep_text line = {0};
     if (ep__is_shared(w)) {
@@ -227,6 +240,12 @@ static void title(const ep_report_workload *report, unsigned width, ep_text *out
     ep_text_printf(&line, " on %s%s%s, %s", report->machine->title, overrides ? " with " : "",
                    overrides ? overrides : "", precision_of(w));
     if (ep__is_shared(w)) ep_text_printf(&line, ", %s", ep_scenario_name(w->scenario));
+    if (report->found) {
+        static const char *const goals[] = {[EP_GOAL_ENERGY] = "the least power",
+                                            [EP_GOAL_LATENCY] = "the earliest end",
+                                            [EP_GOAL_THROUGHPUT] = "the most images"};
+        ep_text_printf(&line, ", placed for %s", goals[report->wanted->goal]);
+    }
     if (w->cpu_gbps > 0) {
         ep_text_printf(&line, ", the CPU at %s GB/s", ep__round3(w->cpu_gbps).text);
     }
@@ -248,7 +267,7 @@ ep_status ep_report_workload_table(const ep_report_workload *report, unsigned wi
 {
     title(report, width, out);
     scenario_lines(report, width, out);
-    if (ep__is_shared(report->workload)) {
+    if (ep__is_shared(ep__first_workload(report))) {
         ep_text_printf(out, "\n");
         engines_section(report, width, out);
     } else {
@@ -256,5 +275,6 @@ ep_status ep_report_workload_table(const ep_report_workload *report, unsigned wi
     }
     ep_text_printf(out, "\n");
     units_section(report, width, out);
+    if (report->found) ep__together_section(report, width, out);
     return out->failed ? ep_fail_memory(err) : EP_OK;
 }

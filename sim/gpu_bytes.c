@@ -50,6 +50,15 @@ static bool reads_part(const ep_layer *layer)
     return layer->type == EP_LAYER_SLICE || layer->type == EP_LAYER_GATHER;
 }
 
+/* Which share of its input a window reads: where it is shorter than its stride it skips rows, as
+ * that of a downsampling 1x1 does. Not columns: their pixels lie in the same lines. */
+static double rows_read(const ep_layer *layer)
+{
+    const bool windowed = layer->type == EP_LAYER_CONVOLUTION || layer->type == EP_LAYER_POOLING;
+    if (!windowed || layer->window.rank < 2) return 1;
+    return fmin(1, (double)layer->window.kernel[0] / (double)layer->window.stride[0]);
+}
+
 static ep__movement of_layers(const ep_plan *plan, const ep_kernel *kernel)
 {
     const ep_layer *main = ep__main_layer(plan, kernel);
@@ -62,7 +71,9 @@ static ep__movement of_layers(const ep_plan *plan, const ep_kernel *kernel)
         const uint32_t t = kernel->inputs[i];
         const ep_precision precision = ep_sim_tensor_precision(plan, t, kernel->precision);
         const double bytes = ep__tensor_bytes(plan, t, precision, false);
-        m.in_bytes += reads_part(main) ? fmin(bytes, m.out_bytes) : bytes;
+        const bool is_main = t == plan->layers->root[main->inputs[0]];
+        const double share = is_main ? rows_read(main) : 1;
+        m.in_bytes += reads_part(main) ? fmin(bytes, m.out_bytes) : bytes * share;
     }
     m.weight_bytes = ep__weight_bytes(plan, kernel);
     return m;

@@ -109,6 +109,10 @@ bool ep_cost_phases(const ep_cost *cost, const ep_machine *machine, uint32_t tac
  * network input as `reader` wants it. */
 ep_precision ep_sim_tensor_precision(const ep_plan *plan, uint32_t t, ep_precision reader);
 
+/* Bytes of tensor `t`, an input or output of the network, as the host has it: in its own type, or,
+ * where ends are native, in the precision of the layer that reads or writes it. */
+double ep_sim_host_bytes(const ep_plan *plan, uint32_t t);
+
 /* Evaluates the fastest tactic at a point, with all of the memory bandwidth for itself (zero load).
  * Returns its time; `tactic` (may be NULL) gets its index. */
 double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic);

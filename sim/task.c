@@ -62,14 +62,11 @@ static void add_step(builder *b, ep_step step)
 /* A copy reads and writes memory, and is launched like a kernel. */
 static void add_copies(builder *b, const uint32_t *tensors, uint32_t n)
 {
-    const ep_network *network = b->plan->layers->network;
     for (uint32_t i = 0; b->options->copies && i < n; i++) {
-        const ep_tensor *t = &network->tensors[tensors[i]];
         add_step(b, (ep_step){.unit = EP_UNIT_COPY,
                               .kernel = EP_NO_INDEX,
                               .fixed_ns = ep_launch_ns(b->point),
-                              .dram_bytes =
-                                  2 * (double)ep_dtype_bytes(t->dtype, ep_tensor_elements(t))});
+                              .dram_bytes = 2 * ep_sim_host_bytes(b->plan, tensors[i])});
     }
 }
 

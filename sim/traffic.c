@@ -26,6 +26,21 @@ double ep__tensor_bytes(const ep_plan *plan, uint32_t t, ep_precision precision,
     return (double)elements * (double)bytes;
 }
 
+double ep_sim_host_bytes(const ep_plan *plan, uint32_t t)
+{
+    const ep_layers *layers = plan->layers;
+    const ep_tensor *tensor = &layers->network->tensors[t];
+    const uint32_t root = layers->root[t];
+    const uint32_t user = layers->users_begin[root];
+    if (plan->native_io && layers->producer[root] != EP_NO_INDEX) {
+        return ep__tensor_bytes(plan, t, ep_sim_tensor_precision(plan, root, EP_FP32), false);
+    }
+    if (plan->native_io && user < layers->users_begin[root + 1]) {
+        return ep__tensor_bytes(plan, t, plan->precision[layers->users[user]], false);
+    }
+    return (double)ep_dtype_bytes(tensor->dtype, ep_tensor_elements(tensor));
+}
+
 double ep__const_bytes(const ep_plan *plan, const ep_kernel *kernel, const ep_layer *layer,
                        uint32_t constant)
 {

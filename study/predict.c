@@ -70,16 +70,15 @@ static ep_status check_tail(const ep_planned *planned, ep_error *err)
 }
 
 /* To the device and back: a copy reads and writes memory, and is launched like a kernel. */
-static double copies_ns(const job *j, const ep_layers *layers)
+static double copies_ns(const job *j, const ep_plan *plan)
 {
-    const ep_network *network = layers->network;
+    const ep_network *network = plan->layers->network;
     const uint32_t n = network->n_inputs + network->n_outputs;
     double bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const ep_tensor *t =
-            &network->tensors[i < network->n_inputs ? network->inputs[i]
-                                                    : network->outputs[i - network->n_inputs]];
-        bytes += (double)ep_dtype_bytes(t->dtype, ep_tensor_elements(t));
+        bytes += ep_sim_host_bytes(plan, i < network->n_inputs
+                                             ? network->inputs[i]
+                                             : network->outputs[i - network->n_inputs]);
     }
     return n * ep_launch_ns(&j->point) + 2 * bytes / j->point.dram_gbps;
 }
@@ -107,7 +106,7 @@ static ep_status pace_of_plan(const job *j, const ep_planned *planned, bool cut,
     EP_TRY(ep_sim_run(plan, planned->costs, &j->point, &options, j->arena, &run, err));
     const double run_period_ns = (double)out->batch * 1e9 / run.throughput_ips;
     out->period_ns = counted_ns(j, plan, &run, cut);
-    if (j->row->covers & EP_COVERS_COPIES) out->period_ns += copies_ns(j, plan->layers);
+    if (j->row->covers & EP_COVERS_COPIES) out->period_ns += copies_ns(j, plan);
     out->latency_ns = out->period_ns;
     if (j->row->covers & EP_COVERS_COMPUTE) out->latency_ns += run.submit_ns;
     out->gpu_nj = cut ? 0 : run.gpu_w * run_period_ns;

@@ -216,6 +216,8 @@ typedef struct ep_lane {
     int64_t batch;
     ep_device device; /* EP_GPU, or the DLA core that its subgraphs run on */
     uint32_t in_flight;
+    const char *way;     /* how it runs, where it was chosen (ep_way); NULL: `device` says all */
+    const ep_task *task; /* of `planned`, when the caller made it for the point; NULL */
     /* EP_SCENARIO_NETWORKS: */
     double fps;         /* batches asked for a second; 0: the next when one is done */
     double deadline_ns; /* of a batch; 0: none */
@@ -228,6 +230,7 @@ typedef struct ep_workload {
     const ep_lane *lanes;
     bool copies;     /* input from the host, output to it */
     double cpu_gbps; /* what the CPU moves all the time */
+    bool brief;      /* simulate as little as shows the steady state: for searches */
     /* Server: */
     double bound_ns; /* of the 99th percentile; 0: none, and `rate` is given */
     double rate;     /* images a second; 0: the highest within the bound */
@@ -255,6 +258,97 @@ typedef struct ep_workload_run {
 ep_status ep_workload_simulate(const ep_workload *workload, const ep_point *point,
                                const ep_observer *observer, ep_arena *arena, ep_workload_run *out,
                                ep_error *err);
+
+/* ---- networks placed together -------------------------------------------------------------- */
+
+/* A way to run a network. */
+typedef struct ep_way {
+    const char *name;          /* "gpu", "dla0", "dla1 to 'conv5'", "dla0 from 'conv5'", ... */
+    const ep_planned *planned; /* NULL: not at all */
+    ep_device device;          /* EP_GPU, or the DLA core of its subgraphs */
+    int64_t batch;
+    bool is_whole; /* all on the GPU, or all that the DLA takes on it */
+} ep_way;
+
+/* All that are considered of one network, whole ones first. Opaque memory. */
+typedef struct ep_ways {
+    ep_arena *arena;
+    uint32_t n;
+    ep_way *ways;
+    uint32_t n_planned;
+    ep_planned **planned; /* a way on dla1 is that on dla0 on the other core */
+} ep_ways;
+
+/* On the GPU, and as "greedy" places it on each DLA core of the machine. With `parts`, unless
+ * options->no_fallback, also its heaviest subgraphs alone, and cut in two, either part on the DLA:
+ * after each eighth of its time on the GPU, where least crosses. `layers` must outlive them. Of
+ * `options`, `dla` is not looked at. */
+ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
+                       const ep_plan_options *options, bool parts, ep_ways *out, ep_error *err);
+void ep_ways_free(ep_ways *ways); /* accepts an empty one, leaves it empty */
+
+/* What is wanted of a placement. */
+typedef enum ep_goal {
+    EP_GOAL_ENERGY,    /* all rates and deadlines hold; then networks without a rate run as often as
+                          they can, by the product of their rates; then the least power */
+    EP_GOAL_LATENCY,   /* one batch of each at once: the earliest end of the last */
+    EP_GOAL_THROUGHPUT /* all are the same network: the most images a second together */
+} ep_goal;
+
+/* One of the networks, with what its lane says but for `planned`, `batch`, `device` and `way`. */
+typedef struct ep_placed_network {
+    ep_lane lane;
+    uint32_t n_ways;
+    const ep_way *ways; /* networks with the same ones are interchangeable if their lanes are */
+} ep_placed_network;
+
+typedef struct ep_together_options {
+    ep_goal goal;
+    uint32_t n_networks;
+    const ep_placed_network *networks;
+    bool copies;
+    double cpu_gbps;
+} ep_together_options;
+
+/* How good a placement is: less is better, the first figure that differs decides. */
+typedef struct ep_score {
+    double overload; /* ENERGY: what the rates ask of the busiest unit beyond all of its time, at
+                        zero load: queues grow without end */
+    double excess;   /* ENERGY, without that: by which share of its limit the latest is late */
+    double pace; /* LATENCY: ns until the last is done; THROUGHPUT: -images/s; ENERGY: -sum of the
+                    logarithms of the rates of networks that have none */
+    double power_w; /* equal to a tenth */
+    uint32_t n_cut; /* networks that are not whole: each has to be worth 1 % of power */
+    double busiest; /* share of its time that the busiest unit works */
+} ep_score;
+
+/* One placement. */
+typedef struct ep_together_row {
+    const uint32_t *way; /* per network */
+    ep_score score;
+} ep_together_row;
+
+typedef struct ep_together {
+    const uint32_t *way;  /* per network: the best */
+    ep_workload workload; /* lanes of the networks that run, in their order */
+    ep_workload_run run;
+    ep_score score;
+    double load_pct[EP_UNIT_COUNT]; /* ENERGY: of its time that the rates ask for at zero load */
+    uint64_t n_placements, n_simulated;
+    bool is_exhaustive; /* no other placement of these ways is better */
+    uint32_t n_rows;    /* for comparison: whole networks; of many placements the best on each set
+                           of devices; LATENCY: and the best with a network that is cut */
+    const ep_together_row *rows;
+} ep_together;
+
+/* Does all that was asked for hold? */
+bool ep_score_holds(const ep_score *score);
+
+/* Finds the best placement at a point; the timeline is the judge. The same input gives the same
+ * answer. Arrays live in `arena`. EP_INFEASIBLE: none can run, of loadables or of cores that the
+ * mode does not power. A placement that holds nothing is none: the caller looks at `score`. */
+ep_status ep_together_find(const ep_together_options *options, const ep_point *point,
+                           ep_arena *arena, ep_together *out, ep_error *err);
 
 /* ---- sweeps -------------------------------------------------------------------------------- */
 

@@ -35,6 +35,11 @@ static ep_status make_tasks(setup *s, const ep_point *point, ep_error *err)
     const ep_workload *w = s->workload;
     for (uint32_t i = 0; i < w->n_lanes; i++) {
         const ep_lane *lane = &w->lanes[i];
+        if (lane->task) {
+            s->tasks[i] = *lane->task;
+            s->slowest_ns = fmax(s->slowest_ns, lane->task->ns);
+            continue;
+        }
         const ep_task_options options = {.name = lane->name,
                                          .batch = lane->batch,
                                          .dla_core = lane->device == EP_DLA1,
@@ -79,17 +84,20 @@ static double hyper_period_ns(const ep_workload *w)
 /* Whole hyper-periods of at least a second, after one to settle; up to a limit. */
 static void choose_window(setup *s)
 {
-    static const double least_ns = 1e9, most_ns = 20e9;
-    enum { WARM_BATCHES = 4, BATCHES = 32 };
+    static const struct {
+        double least_ns, most_ns;
+        int warm_batches, batches;
+    } sizes[] = {[false] = {1e9, 20e9, 4, 32}, [true] = {0, 1e9, 3, 12}};
+    const bool brief = s->workload->brief;
     const double hyper_ns = hyper_period_ns(s->workload);
     double warm_ns = hyper_ns, window_ns = hyper_ns;
     if (hyper_ns > 0) {
-        window_ns = hyper_ns * ceil(least_ns / hyper_ns - 1e-9);
-        s->out->hyper_is_cut = window_ns > most_ns;
-        if (s->out->hyper_is_cut) warm_ns = window_ns = most_ns;
+        window_ns = hyper_ns * fmax(1, ceil(sizes[brief].least_ns / hyper_ns - 1e-9));
+        s->out->hyper_is_cut = window_ns > sizes[brief].most_ns;
+        if (s->out->hyper_is_cut) warm_ns = window_ns = sizes[brief].most_ns;
     }
-    s->options.warm_ns = fmax(warm_ns, WARM_BATCHES * s->slowest_ns);
-    s->options.end_ns = s->options.warm_ns + fmax(window_ns, BATCHES * s->slowest_ns);
+    s->options.warm_ns = fmax(warm_ns, sizes[brief].warm_batches * s->slowest_ns);
+    s->options.end_ns = s->options.warm_ns + fmax(window_ns, sizes[brief].batches * s->slowest_ns);
     s->out->hyper_ns = hyper_ns;
     if (hyper_ns > 0 && !s->out->hyper_is_cut) { /* whole ones again */
         s->options.warm_ns = hyper_ns * ceil(s->options.warm_ns / hyper_ns - 1e-9);

@@ -324,6 +324,20 @@ static void a_large_stream_takes_dram_time(void **state)
     fixture_free(&f);
 }
 
+/* 32 MiB in FP16, of which a window of 1x1 and stride 2 reads every other row, one of 2x2 all; 8
+ * MiB of results. */
+static void rows_between_windows_are_not_read(void **state)
+{
+    (void)state;
+    static const char *const nodes[] = {"y = MaxPool(x) kernel_shape=[1,1] strides=[2,2]",
+                                        "y = MaxPool(x) kernel_shape=[2,2] strides=[2,2]"};
+    for (int i = 0; i < 2; i++) {
+        fixture f = on_gpu("1x64x512x512", NULL, nodes[i]);
+        assert_close(cost_of(&f, "y")->tactics[0].dram_bytes, (i ? 40.0 : 24.0) * 1024 * 1024);
+        fixture_free(&f);
+    }
+}
+
 /* What L2 holds is still there: 128 KiB in, 128 KiB out. */
 static void small_tensors_stay_in_l2(void **state)
 {
@@ -447,6 +461,7 @@ int main(void)
         cmocka_unit_test(the_gpu_skips_zeros_on_tensor_cores),
         cmocka_unit_test(narrow_products_stay_dense_on_the_gpu),
         cmocka_unit_test(a_large_stream_takes_dram_time),
+        cmocka_unit_test(rows_between_windows_are_not_read),
         cmocka_unit_test(small_tensors_stay_in_l2),
         cmocka_unit_test(no_kernel_is_shorter_than_its_launch),
         cmocka_unit_test(views_are_free),

@@ -490,6 +490,32 @@ static void networks_that_share_memory_stay_between_the_bounds(void **state)
     fixture_free(&f[1]);
 }
 
+/* Read and written: an image in FP32 or, where ends are native, in INT8; 1000 classes likewise. */
+static void copies_move_what_the_network_takes(void **state)
+{
+    (void)state;
+    static const double element_bytes[] = {[EP_IO_LINEAR] = 4, [EP_IO_NATIVE] = 1};
+    fixture f = {0};
+    load_example(&f, "resnet50.onnx");
+    for (ep_io io = EP_IO_LINEAR; io <= EP_IO_NATIVE; io++) {
+        const ep_plan_options options = {.precision = EP_CHOOSE_INT8, .io = io};
+        assert_int_equal(try_plan(&f, "gpu", &options, NULL), EP_OK);
+        const ep_point point = point_of(f.machine, "MAXN");
+        ep_arena *arena = ep_arena_new();
+        const ep_task_options copied = {.name = "x", .batch = 1, .copies = true};
+        ep_task task;
+        assert_int_equal(
+            ep_task_make(f.plan, f.planned->costs, &point, &copied, arena, &task, NULL), EP_OK);
+        const ep_step *first = &task.steps[0], *last = &task.steps[task.n_steps - 1];
+        assert_int_equal(first->unit, EP_UNIT_COPY);
+        assert_int_equal(last->unit, EP_UNIT_COPY);
+        assert_true(first->dram_bytes == 2 * 3 * 224 * 224 * element_bytes[io]);
+        assert_true(last->dram_bytes == 2 * 1000 * element_bytes[io]);
+        ep_arena_free(arena);
+    }
+    fixture_free(&f);
+}
+
 static void a_mode_without_the_core_cannot_run_it(void **state)
 {
     (void)state;
@@ -534,6 +560,7 @@ int main(void)
         cmocka_unit_test(two_dla_cores_do_not_slow_each_other),
         cmocka_unit_test(two_networks_on_one_engine_take_turns),
         cmocka_unit_test(networks_that_share_memory_stay_between_the_bounds),
+        cmocka_unit_test(copies_move_what_the_network_takes),
         cmocka_unit_test(a_mode_without_the_core_cannot_run_it),
         cmocka_unit_test(percentiles_are_of_the_nearest_rank),
     };
