@@ -65,7 +65,7 @@ static const ep__option options[N_OPTIONS] = {
     [COPIES] = {"--copies", NULL, "inputs come from the host and outputs go there, copied"},
     [CPU_GBPS] = {"--cpu-gbps", "N", "what the CPU reads and writes meanwhile (default: 0)"},
     [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
-    [NO_TF32] = {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"},
+    [NO_TF32] = EP__OPTION_NO_TF32,
     [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy (default: all)"},
     [DLA] = {"--dla", "0|1|both|none",
              "DLA core to plan for (default: 0 where there is one);\n"
@@ -79,8 +79,7 @@ static const ep__option options[N_OPTIONS] = {
     [MAX_SHAPES] = EP__OPTION_MAX_SHAPES,
     [LEVEL] = {"--builder-optimization-level", "0..5",
                "how many tactics of the GPU the builder tries (default: 3)"},
-    [TIMINGS] = {"--timing-cache", "FILE",
-                 "keeps the fastest tactics in FILE, and takes from it what it knows"},
+    [TIMINGS] = EP__OPTION_TIMINGS,
     [GOVERNOR] = {"--governor", NULL,
                   "lowers clocks until a mode's budget holds, and says to what"},
     [AMBIENT] = {"--ambient", "C", "heat: temperature of the air (default: 25)"},

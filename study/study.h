@@ -222,6 +222,12 @@ typedef struct ep_lane {
     double offset_ns;   /* of the first */
 } ep_lane;
 
+/* Plans a network for a device, as strategy `gpu` or `greedy` does; networks that are there already
+ * have `loadables` on each DLA core. Errors: as ep_plan_make. */
+ep_status ep_lane_plan(const ep_layers *layers, const ep_machine *machine, ep_device device,
+                       const ep_plan_options *options, const uint32_t loadables[2],
+                       ep_planned **out, ep_error *err);
+
 typedef struct ep_workload {
     ep_scenario scenario;
     uint32_t n_lanes;
@@ -274,10 +280,11 @@ double ep_axis_value(const ep_axis *axis, uint32_t index); /* index < n */
 
 /* The points of a sweep are the cross product of these, the last varying fastest: models, batches,
  * machines, axes that change the hardware, precisions, DLAs, strategies, axes of clocks and powered
- * units, modes. What does not depend on the DLA is there once. */
+ * units, modes. What does not depend on the DLA is there once. Streams take the place of DLAs and
+ * strategies: each is a set of engines that take batches of the network at the same time. */
 typedef struct ep_sweep_options {
     uint32_t n_models, n_batches, n_machines, n_axes, n_modes;
-    uint32_t n_precisions, n_dlas, n_strategies;
+    uint32_t n_precisions, n_dlas, n_strategies, n_streams;
     const char *const *models;          /* paths */
     const int64_t *batches;             /* 0: as in the file */
     const char *const *machines;        /* as --hw takes them */
@@ -286,22 +293,30 @@ typedef struct ep_sweep_options {
     const char *const *modes;           /* n_modes 0: all */
     const ep_precision_choice *precisions;
     const ep_dla_choice *dlas;     /* n_dlas 0: the first core where there is one */
-    const char *const *strategies; /* n_strategies 0: all */
-    uint32_t threads;
+    const char *const *strategies; /* n_strategies 0: all; unless there are streams */
+    const ep_engine *streams;      /* not EP_ENGINE_IDLE */
+    ep_plan_options plan;          /* of every plan, but for precision and DLA */
+    ep_specialize_options network; /* of every network, but for the batch */
+    const char *others;            /* these two in words, for every point: "--no-tf32"; or "" */
+    uint32_t threads;              /* 1 when the plans share timings */
 } ep_sweep_options;
 
 /* Static strings, and such as live in the arena of the sweep. Figures are rounded to the six digits
  * that files have, so that a summary is the same whether they were computed or read. */
 typedef struct ep_sweep_point {
     const char *hardware, *model, *mode, *strategy;
+    const char *streams;  /* the engines, as ep_engine_name has them; NULL: one plan by itself */
     uint32_t model_index; /* of the options: two files may have the same name */
     int64_t batch;
     ep_precision_choice precision;
     ep_dla_choice dla;
+    const char *others;   /* as the options have it */
     char set[200];        /* "gpu.clock_mhz=306, dram.clock_mhz=2133"; "": nothing */
     char cannot_run[160]; /* "": it runs, and has figures */
-    char bound[16];
-    double latency_ms, throughput_ips, power_w, energy_mj;
+    char bound[32];       /* what takes most of the latency; of streams the bottleneck */
+    double latency_ms;    /* of a batch; of streams that of the slowest */
+    double throughput_ips, power_w, energy_mj;
+    double wall_w;   /* 0: not known */
     double budget_w; /* of the mode; 0: none */
     bool over_budget;
 } ep_sweep_point;
