@@ -4,6 +4,7 @@
 #include "cli/limits.h"
 #include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/pareto.h"
 #include "cli/workload.h"
 #include "planner/planner.h"
 #include "report/report.h"
@@ -33,6 +34,7 @@ enum {
     MAX_SHAPES,
     LEVEL,
     TIMINGS,
+    PARETO,
     GOVERNOR,
     AMBIENT,
     HEATSINK,
@@ -80,6 +82,9 @@ static const ep__option options[N_OPTIONS] = {
     [LEVEL] = {"--builder-optimization-level", "0..5",
                "how many tactics of the GPU the builder tries (default: 3)"},
     [TIMINGS] = EP__OPTION_TIMINGS,
+    [PARETO] = {"--pareto", NULL,
+                "what no other placement, precision, mode and batch beats in latency, throughput,\n"
+                "energy and power, and which to choose; --batch then is N,M (default: 1,2,4,8,16)"},
     [GOVERNOR] = {"--governor", NULL,
                   "lowers clocks until a mode's budget holds, and says to what"},
     [AMBIENT] = {"--ambient", "C", "heat: temperature of the air (default: 25)"},
@@ -163,11 +168,34 @@ static ep__workload_request workload_request(const planning *job)
                                   .width = job->args->width};
 }
 
+static ep__pareto_request pareto_request(const planning *job)
+{
+    const char *const *given = job->given;
+    return (ep__pareto_request){.model = job->args->operands.n ? job->args->operands.at[0] : NULL,
+                                .hw = given[HW] ? given[HW] : EP__DEFAULT_HW,
+                                .mode_file = given[MODE_FILE],
+                                .mode = given[MODE],
+                                .strategy = given[STRATEGY],
+                                .precision = given[PRECISION],
+                                .dla = given[DLA],
+                                .batch = given[BATCH],
+                                .sets = job->args->all[SET],
+                                .shapes = {.shapes = given[SHAPES],
+                                           .min_shapes = given[MIN_SHAPES],
+                                           .max_shapes = given[MAX_SHAPES]},
+                                .plan_options = job->plan_options,
+                                .json = given[JSON],
+                                .csv = given[CSV],
+                                .width = job->args->width};
+}
+
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
     static const int of_one_plan[] = {STRATEGY, DLA, LAYERS};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
+    static const int not_of_pareto[] = {MODEL,    STREAMS,    SCENARIO, GOVERNOR, AMBIENT, HEATSINK,
+                                        DURATION, TEGRASTATS, LAYERS,   TRACE,    GANTT};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -176,6 +204,10 @@ static ep_status check_kinds(const planning *job, ep_error *err)
     for (size_t i = 0; i < sizeof of_workloads / sizeof *of_workloads; i++) {
         EP_FAIL_IF(!is_workload(job) && given[of_workloads[i]], err, EP_BAD_USAGE,
                    "%s goes with --streams, --scenario or --model", options[of_workloads[i]].name);
+    }
+    for (size_t i = 0; i < sizeof not_of_pareto / sizeof *not_of_pareto; i++) {
+        EP_FAIL_IF(given[PARETO] && given[not_of_pareto[i]], err, EP_BAD_USAGE,
+                   "%s is for one setting: not with --pareto", options[not_of_pareto[i]].name);
     }
     EP_FAIL_IF(given[GANTT] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
                "--gantt is for people: not with --json or --csv");
@@ -348,6 +380,15 @@ static ep_status plan_one(planning *job, const ep__workload_request *request, ep
     return request->trace || request->gantt ? show_timeline(job, request, out, err) : EP_OK;
 }
 
+static ep_status run_kind(planning *job, ep_text *out, ep_error *err)
+{
+    const ep__workload_request workload = workload_request(job);
+    const ep__pareto_request pareto = pareto_request(job);
+    if (job->given[PARETO]) return ep__pareto_report(&pareto, out, err);
+    if (is_workload(job)) return ep__workload_report(&workload, out, err);
+    return plan_one(job, &workload, out, err);
+}
+
 static ep_status do_job(planning *job, ep_text *out, ep_error *err)
 {
     EP_TRY(check_options(job, err));
@@ -364,9 +405,7 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
         EP_TRY(ep_timings_load(job->given[TIMINGS], &job->timings, err));
         job->plan_options.search.timings = job->timings;
     }
-    const ep__workload_request request = workload_request(job);
-    EP_TRY(is_workload(job) ? ep__workload_report(&request, out, err)
-                            : plan_one(job, &request, out, err));
+    EP_TRY(run_kind(job, out, err));
     return job->timings ? ep_timings_save(job->timings, err) : EP_OK;
 }
 
@@ -374,6 +413,7 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
     planning job = {.args = args, .given = args->given};
     const ep_status status = do_job(&job, out, err);
+    if (status != EP_OK && !job.given[PARETO]) ep_text_free(out); /* half a report */
     for (uint32_t p = 0; p < job.n_plans; p++) ep_planned_free(job.planned[p]);
     ep__model_free(&job.model);
     ep_machine_free(job.machine);
@@ -390,5 +430,6 @@ const ep__command ep__cmd_plan = {
     .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = options,
+    .shows_failures = true, /* the front, when nothing on it keeps the limits */
     .run = run,
 };

@@ -8,6 +8,7 @@
 #include "report/csv.h"
 #include "report/json.h"
 #include "report/report.h"
+#include "report/sweep.h"
 
 void ep_report_sweep_titles(ep_text *out)
 {
@@ -66,6 +67,12 @@ void ep_report_sweep_json(const ep_sweep_point *p, ep_text *out)
     }
     ep__json_close(out, '}');
     ep_text_append(out, "\n", 1);
+}
+
+void ep__sweep_json(const ep_sweep_point *p, ep_text *out)
+{
+    ep_report_sweep_json(p, out);
+    if (!out->failed) out->data[--out->length] = '\0';
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

@@ -13,7 +13,6 @@ static const ep__align align[] = {EP__LEFT,  EP__LEFT,  EP__LEFT,  EP__RIGHT, EP
                                   EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__NAME};
 enum { N_COLUMNS = sizeof titles / sizeof *titles };
 
-/* "greedy, DLA 0", "gpu+2dla" */
 static void append_placement(const ep_sweep_point *p, const char *comma, const char *end,
                              ep_text *out)
 {
@@ -22,6 +21,11 @@ static void append_placement(const ep_sweep_point *p, const char *comma, const c
     if (on_dla && !p->streams) {
         ep_text_printf(out, "%sDLA %s%s", comma, ep_report_dla_name(p->dla), end);
     }
+}
+
+void ep__sweep_placement(const ep_sweep_point *p, ep_text *out)
+{
+    append_placement(p, ", ", "", out);
 }
 
 void ep__sweep_name(const ep_sweep_point *p, ep_text *out)
@@ -33,7 +37,7 @@ void ep__sweep_name(const ep_sweep_point *p, ep_text *out)
 static void add_row(ep__columns *table, const char *name, const ep_sweep_point *p)
 {
     ep_text placement = {0};
-    append_placement(p, ", ", "", &placement);
+    ep__sweep_placement(p, &placement);
     ep__cell(table, "%s", name);
     ep__cell(table, "%s", p->mode);
     ep__cell(table, "%s", ep_report_precision_name(p->precision));

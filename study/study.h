@@ -343,10 +343,11 @@ typedef struct ep_sweep_limits {
     double max_power_w, deadline_ms, min_fps;
 } ep_sweep_limits;
 
-/* What stands out among points; zero-initialise but for the limits. Points that cannot run, or that
- * pass the power budget of their mode, are counted and else left out. */
+/* What stands out among points; zero-initialise but for the first two. Points that cannot run, or
+ * that pass the power budget of their mode, are counted and else left out. */
 typedef struct ep_sweep_summary {
     ep_sweep_limits limits;
+    bool by_throughput;                                /* images a second count for the front too */
     uint64_t n, n_cannot_run, n_over_budget, n_within; /* of all; within the limits */
     uint32_t n_front, front_capacity;
     ep_sweep_point *front; /* Pareto: none is as good in latency, energy and power and better in
