@@ -539,7 +539,7 @@ typedef struct ep_plan {
     const ep_kernel *kernels;       /* in execution order */
     const ep_dla_place *dla_places; /* per tensor; NULL: all in DRAM */
     double crossing_bytes;          /* what its reformats move between GPU and DLA; 0: not known */
-    uint32_t transitions;           /* (tensor, destination device) pairs that cross devices */
+    uint32_t transitions;           /* (tensor, destination) pairs that cross between GPU and DLA */
     uint32_t io_reformats;          /* reformats of network inputs and outputs */
     bool native_io;          /* network inputs come as their first kernels like them, and outputs
                                 leave as their producers write them; else in linear layout */
@@ -549,5 +549,9 @@ typedef struct ep_plan {
  any number */
     bool sparse[EP_DEVICE_COUNT]; /* weights are 2:4 sparse wherever that device gains from it */
 } ep_plan;
+
+/* The last device of a DLA that the plan uses, EP_GPU: none; does it use both? */
+ep_device ep_plan_last_core(const ep_plan *plan);
+bool ep_plan_uses_both_cores(const ep_plan *plan);
 
 #endif

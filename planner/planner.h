@@ -1,8 +1,9 @@
 /* planner: what runs where?
  *
  *   ep_dla_check   asks every rule about every layer: what may run on the DLA, and why not
- *   ep_plan_make   places layers on devices by a strategy, forms subgraphs, fuses layers into
- *                  kernels as each device does, inserts reformats
+ *   ep_plan_make   places layers on devices by a strategy
+ *   ep_plan_build  makes a plan of a placement: forms subgraphs, fuses layers into kernels as each
+ *                  device does, inserts reformats
  *
  * A rule (planner/rules/) is one function: its text is the rule, its return decides, and it fills
  * in the refusal with the actual value and the bound.
@@ -146,6 +147,67 @@ typedef struct ep_planned {
 ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine, const char *strategy,
                        const ep_plan_options *options, ep_planned **out, ep_error *err);
 void ep_planned_free(ep_planned *planned); /* accepts NULL */
+
+/* Who runs what: a decision, per layer. */
+typedef struct ep_assignment {
+    const ep_device *device;       /* EP_GPU, EP_DLA0, EP_DLA1 */
+    const ep_precision *precision; /* EP_PRECISION_COUNT: as the options choose; NULL: all so */
+    const uint32_t *part; /* on a DLA: layers of different parts share no loadable; NULL: they are
+                             all of one */
+    bool sheds; /* what passes the limits of loadables and pools runs on the GPU instead, as the
+                   strategy "greedy" has it; else that is EP_INFEASIBLE */
+} ep_assignment;
+
+/* Makes the plan of a decision; `strategy` is the name it is shown by. EP_INFEASIBLE: a layer
+ * cannot run where, or in what, it is to run; the error names it and the rule. Whether its options
+ * use a DLA at all decides if verdicts are there; no_fallback and standalone are not looked at. */
+ep_status ep_plan_build(const ep_layers *layers, const ep_machine *machine, const char *strategy,
+                        const ep_assignment *wanted, const ep_plan_options *options,
+                        ep_planned **out, ep_error *err);
+
+/* ---- placement by numbers ------------------------------------------------------------------ */
+
+/* What is handed on to layers, or comes into the network: read on the other side it is carried
+ * there once, whoever reads it. */
+typedef struct ep_carry {
+    uint32_t producer; /* EP_NO_INDEX: it comes from outside, and is carried to either side */
+    uint32_t n_users;
+    const uint32_t *users;
+    double to_dla, to_gpu; /* cost, >= 0 */
+} ep_carry;
+
+enum { EP_SIDE_GPU, EP_SIDE_DLA, EP_SIDES };
+
+/* A placement problem: which layers of a graph run on the DLA. Costs are in one unit, whatever it
+ * is, and >= 0. What changes precision costs nothing of its own (kernels do it as they load their
+ * operands), so a layer takes the cheapest that its side has. Layers on the DLA form loadables as
+ * those of a plan do. */
+typedef struct ep_costs {
+    uint32_t n_layers; /* in topological order */
+    /* per layer, side and precision; INFINITY: a rule forbids it */
+    const double (*layer)[EP_SIDES][EP_PRECISION_COUNT];
+    uint32_t n_carries;
+    const ep_carry *carries;
+    const uint32_t *batch; /* per layer: those of different ones share no loadable; NULL: one */
+    double loadable;       /* cost of each */
+    uint32_t max_loadables;
+    const double *pool; /* per layer: what it takes of the pool of its loadable; NULL: nothing */
+    double pool_limit;
+} ep_costs;
+
+typedef struct ep_solution {
+    const bool *on_dla;            /* per layer */
+    const ep_precision *precision; /* per layer */
+    double cost;
+    double bound; /* no placement costs less; `cost` where it is the optimum */
+    uint32_t n_loadables;
+} ep_solution;
+
+/* The cheapest placement that `nodes` steps of branch and bound find; 0: the minimum cut and local
+ * search alone. Without limits and costs of loadables that is the optimum. Arrays in `out` live in
+ * `arena`. EP_INFEASIBLE: it found none within the limits. Deterministic. */
+ep_status ep_costs_solve(const ep_costs *costs, uint32_t nodes, ep_arena *arena, ep_solution *out,
+                         ep_error *err);
 
 /* ---- what a plan says beside placement ------------------------------------------------------- */
 
