@@ -102,6 +102,7 @@ typedef struct ep_report_check {
     uint32_t n_boundaries;
     const ep_boundary *boundaries;
     const ep_sparsity *sparsity; /* per layer */
+    const ep_ranking *ranking;   /* of hints; NULL: they were not ranked */
     bool full;                   /* for people: all names, not the first few */
 } ep_report_check;
 

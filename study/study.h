@@ -1,6 +1,6 @@
-/* study: what if? So far five questions: how far are the predictions from measurements, what do
- * networks do to each other, which of many settings is the best, is a network good enough, or no
- * worse than it was, and what does it compute, the same as another?
+/* study: what if? So far six questions: how far are the predictions from measurements, what do
+ * networks do to each other, which of many settings is the best, what would changes of the network
+ * win, is it good enough, or no worse than it was, and what does it compute, the same as another?
  *
  * A measurements file is CSV, one measured figure a row (docs/accuracy.md describes the columns).
  * Each row names a machine, a mode, a workload (a model, one layer, two models at once, or idle),
@@ -371,6 +371,68 @@ uint32_t ep_sweep_summary_knee(const ep_sweep_summary *summary);
 /* By how much of a limit a point passes it; 0: it keeps it, or there is none. */
 double ep_sweep_excess(double value, double limit, bool is_least);
 void ep_sweep_summary_free(ep_sweep_summary *summary);
+
+/* ---- a network written otherwise ----------------------------------------------------------- */
+
+/* What to change in a static network. */
+typedef struct ep_changes {
+    const char **instead; /* per node: steps as ep_refusal.instead has them; NULL: as it is */
+    bool *cut;            /* per node: goes, and all behind it; what it read is an output then */
+} ep_changes;
+
+/* None. They live in `arena`. */
+ep_status ep_changes_new(const ep_network *network, ep_arena *arena, ep_changes *out,
+                         ep_error *err);
+
+/* `*out` is static too, the caller's, and must go before `network`. EP_UNSUPPORTED: steps do not
+ * give the shape of what they stand for, or nothing is left. */
+ep_status ep_rewrite(const ep_network *network, const ep_changes *changes, ep_network **out,
+                     ep_error *err);
+
+/* ---- what hints would win ------------------------------------------------------------------ */
+
+/* Of a plan. */
+typedef struct ep_hint_figures {
+    double latency_ns;
+    uint32_t fallbacks, transitions, subgraphs; /* a fallback is a layer that is not on the DLA */
+} ep_hint_figures;
+
+/* A change that a refusal or an advice suggests, to all layers that it is suggested for. */
+typedef struct ep_hint {
+    const char *id;    /* of the rule or the advice */
+    const char *value; /* what the first of the layers has: "HardSwish"; "" of an advice */
+    const char *hint;
+    ep_change change;
+    uint32_t n_layers;
+    const char *cannot; /* why there are no figures; NULL: there are */
+    ep_hint_figures after;
+} ep_hint;
+
+typedef struct ep_ranking {
+    ep_hint_figures now;
+    uint32_t n, n_estimated;
+    const ep_hint *hints; /* those estimated first, by latency, then by fallbacks */
+    uint32_t
+        pair[2]; /* which two together come to the least latency; EP_NO_INDEX: there are none */
+    ep_hint_figures both;
+    bool has_all; /* more than two can be followed at once */
+    ep_hint_figures all;
+} ep_ranking;
+
+typedef struct ep_rank_options {
+    const ep_machine *machine;
+    const ep_mode *mode;
+    ep_plan_options plan; /* as the plan was made, with a DLA */
+    uint32_t n_advice;
+    const ep_advice *advice; /* about the plan */
+    uint32_t threads;
+} ep_rank_options;
+
+/* Plans the network anew with each change made: refused layers are written as the hint has them,
+ * a detection head is cut off, islands stay on the GPU. `planned` has verdicts. Takes a plan for
+ * each hint and each two of the best. Arrays live in `arena`. */
+ep_status ep_rank_hints(const ep_planned *planned, const ep_rank_options *options, ep_arena *arena,
+                        ep_ranking *out, ep_error *err);
 
 /* ---- gates --------------------------------------------------------------------------------- */
 
