@@ -58,6 +58,20 @@ static ep_status find_sparsity(const ep__check_settings *settings, ep__check *c,
     return EP_OK;
 }
 
+static ep_status rank_hints(const ep__check_settings *settings, ep__check *c, ep_error *err)
+{
+    ep_rank_options options = {.machine = settings->machine,
+                               .mode = settings->mode,
+                               .plan = settings->plan,
+                               .n_advice = c->report.n_advice,
+                               .advice = c->report.advice,
+                               .threads = ep_cores()};
+    options.plan.standalone = options.plan.no_fallback = false;
+    EP_TRY(ep_rank_hints(c->planned, &options, c->arena, &c->ranking, err));
+    c->report.ranking = &c->ranking;
+    return EP_OK;
+}
+
 static ep_status examine(const ep__check_settings *settings, ep__check *c, ep_error *err)
 {
     EP_TRY(run_plan(settings, c, c->planned, &c->run, err));
@@ -77,6 +91,7 @@ static ep_status examine(const ep__check_settings *settings, ep__check *c, ep_er
     if (!c->planned->verdicts) return EP_OK;
     EP_TRY(ep_plan_advise(c->planned, settings->machine, c->run.layer_ns, c->arena, &report->advice,
                           &report->n_advice, err));
+    if (settings->rank) EP_TRY(rank_hints(settings, c, err));
     return ep_plan_boundaries(&c->planned->plan, c->arena, &report->boundaries,
                               &report->n_boundaries, err);
 }

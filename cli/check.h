@@ -11,7 +11,7 @@ typedef struct ep__check_settings {
     const ep_mode *mode;
     ep_plan_options plan; /* its DLA: EP_DLA_NONE on a machine without one */
     ep__model_options model;
-    bool full;
+    bool full, rank;
 } ep__check_settings;
 
 /* Zero-initialise. What is not freed by name lives in the arena. */
@@ -20,6 +20,7 @@ typedef struct ep__check {
     ep__model model;
     ep_planned *planned, *gpu;
     ep_run run, gpu_run;
+    ep_ranking ranking;
     ep_report_check report;
 } ep__check;
 

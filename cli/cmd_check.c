@@ -22,6 +22,7 @@ enum {
     MAX_SHAPES,
     FULL,
     EXPLAIN,
+    RANK,
     FAIL_ON,
     BASELINE,
     JSON,
@@ -46,6 +47,9 @@ static const ep__option options[N_OPTIONS] = {
     [MAX_SHAPES] = EP__OPTION_MAX_SHAPES,
     [FULL] = {"--full", NULL, "every name, value and hint instead of the first few"},
     [EXPLAIN] = {"--explain", "NAME", "instead of the report, every rule asked about one layer"},
+    [RANK] = {"--rank", NULL,
+              "plans the model anew with each hint followed, and each two of the best:\n"
+              "what they win"},
     [FAIL_ON] = {"--fail-on", "COND...",
                  "exit code 1 when it holds: fallback, slower-than-gpu, 'subgraphs>2',\n"
                  "'dla-macs<95', ... (docs/cli.md)"},
@@ -76,8 +80,10 @@ static ep_status check_options(job *j, ep_error *err)
     EP_FAIL_IF(given[JSON] && given[CSV], err, EP_BAD_USAGE, "--json and --csv exclude each other");
     EP_FAIL_IF(given[EXPLAIN] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
                "--explain is for people: leave %s out", given[JSON] ? "--json" : "--csv");
-    EP_FAIL_IF(given[EXPLAIN] && given[BASELINE], err, EP_BAD_USAGE,
-               "--explain and --baseline exclude each other");
+    EP_FAIL_IF(given[EXPLAIN] && (given[BASELINE] || given[RANK]), err, EP_BAD_USAGE,
+               "--explain and %s exclude each other", given[RANK] ? "--rank" : "--baseline");
+    EP_FAIL_IF(given[RANK] && given[CSV], err, EP_BAD_USAGE,
+               "--csv has no hints: leave --rank out, or give --json");
     for (uint32_t i = 0; i < j->args->all[FAIL_ON].n; i++) {
         EP_TRY(ep_gate_valid(j->args->all[FAIL_ON].at[i], err));
     }
@@ -97,7 +103,8 @@ static ep_status check_options(job *j, ep_error *err)
                                                  .shapes = given[SHAPES],
                                                  .min_shapes = given[MIN_SHAPES],
                                                  .max_shapes = given[MAX_SHAPES]},
-                                       .full = given[FULL]};
+                                       .full = given[FULL],
+                                       .rank = given[RANK]};
     return EP_OK;
 }
 
@@ -289,9 +296,12 @@ static ep_status do_job(job *j, ep_text *out, ep_error *err)
     const char *path = j->args->operands.at[0];
     EP_TRY(check_options(j, err));
     const bool folder = ep__is_folder(path);
-    EP_FAIL_IF(folder && (given[EXPLAIN] || given[BASELINE]), err, EP_BAD_USAGE,
+    EP_FAIL_IF(folder && (given[EXPLAIN] || given[BASELINE] || given[RANK]), err, EP_BAD_USAGE,
                "%s is about one model, and %s is a folder",
-               given[EXPLAIN] ? "--explain" : "--baseline", path);
+               given[EXPLAIN]    ? "--explain"
+               : given[BASELINE] ? "--baseline"
+                                 : "--rank",
+               path);
     j->arena = ep_arena_new();
     if (!j->arena) return ep_fail_memory(err);
     EP_TRY(load_machine(j, err));

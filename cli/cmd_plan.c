@@ -4,6 +4,7 @@
 #include "cli/limits.h"
 #include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/pareto.h"
 #include "cli/plan_file.h"
 #include "cli/plans.h"
 #include "cli/workload.h"
@@ -44,6 +45,7 @@ enum {
     MAX_SHAPES,
     LEVEL,
     TIMINGS,
+    PARETO,
     GOVERNOR,
     AMBIENT,
     HEATSINK,
@@ -77,7 +79,7 @@ static const ep__option options[N_OPTIONS] = {
     [COPIES] = {"--copies", NULL, "inputs come from the host and outputs go there, copied"},
     [CPU_GBPS] = {"--cpu-gbps", "N", "what the CPU reads and writes meanwhile (default: 0)"},
     [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
-    [NO_TF32] = {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"},
+    [NO_TF32] = EP__OPTION_NO_TF32,
     [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy, best (default: all; docs/placement.md)"},
     [OBJECTIVE] = {"--objective", "NAME",
                    "what best improves: latency (the default), energy, throughput or edp; of\n"
@@ -107,8 +109,10 @@ static const ep__option options[N_OPTIONS] = {
     [MAX_SHAPES] = EP__OPTION_MAX_SHAPES,
     [LEVEL] = {"--builder-optimization-level", "0..5",
                "how many tactics of the GPU the builder tries (default: 3)"},
-    [TIMINGS] = {"--timing-cache", "FILE",
-                 "keeps the fastest tactics in FILE, and takes from it what it knows"},
+    [TIMINGS] = EP__OPTION_TIMINGS,
+    [PARETO] = {"--pareto", NULL,
+                "what no other placement, precision, mode and batch beats in latency, throughput,\n"
+                "energy and power, and which to choose; --batch then is N,M (default: 1,2,4,8,16)"},
     [GOVERNOR] = {"--governor", NULL,
                   "lowers clocks until a mode's budget holds, and says to what"},
     [AMBIENT] = {"--ambient", "C", "heat: temperature of the air (default: 25)"},
@@ -226,6 +230,27 @@ static ep_status check_plan_files(const char *const *given, ep_error *err)
     return EP_OK;
 }
 
+static ep__pareto_request pareto_request(const planning *job)
+{
+    const char *const *given = job->given;
+    return (ep__pareto_request){.model = job->args->operands.n ? job->args->operands.at[0] : NULL,
+                                .hw = given[HW] ? given[HW] : EP__DEFAULT_HW,
+                                .mode_file = given[MODE_FILE],
+                                .mode = given[MODE],
+                                .strategy = given[STRATEGY],
+                                .precision = given[PRECISION],
+                                .dla = given[DLA],
+                                .batch = given[BATCH],
+                                .sets = job->args->all[SET],
+                                .shapes = {.shapes = given[SHAPES],
+                                           .min_shapes = given[MIN_SHAPES],
+                                           .max_shapes = given[MAX_SHAPES]},
+                                .plan_options = job->plan_options,
+                                .json = given[JSON],
+                                .csv = given[CSV],
+                                .width = job->args->width};
+}
+
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
@@ -233,6 +258,10 @@ static ep_status check_kinds(const planning *job, ep_error *err)
                                       DLA,       LAYERS,      LAYER_DEVICES, LAYER_PRECISIONS,
                                       SAVE,      LOAD};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
+    static const int not_of_pareto[] = {
+        MODEL,      STREAMS, SCENARIO, OBJECTIVE, DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
+        GOVERNOR,   AMBIENT, HEATSINK, DURATION,  SAVE,        LAYER_DEVICES, LAYER_PRECISIONS,
+        TEGRASTATS, LAYERS,  TRACE,    GANTT,     LOAD};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -243,6 +272,10 @@ static ep_status check_kinds(const planning *job, ep_error *err)
                    "%s goes with --streams, --scenario or --model", options[of_workloads[i]].name);
     }
     EP_TRY(check_plan_files(given, err));
+    for (size_t i = 0; i < sizeof not_of_pareto / sizeof *not_of_pareto; i++) {
+        EP_FAIL_IF(given[PARETO] && given[not_of_pareto[i]], err, EP_BAD_USAGE,
+                   "%s is for one setting: not with --pareto", options[not_of_pareto[i]].name);
+    }
     EP_FAIL_IF(given[GANTT] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
                "--gantt is for people: not with --json or --csv");
     const ep__workload_request request = workload_request(job);
@@ -398,6 +431,15 @@ static ep_status plan_one(planning *job, const ep__workload_request *request, ep
     return request->trace || request->gantt ? show_timeline(job, request, out, err) : EP_OK;
 }
 
+static ep_status run_kind(planning *job, ep_text *out, ep_error *err)
+{
+    const ep__workload_request workload = workload_request(job);
+    const ep__pareto_request pareto = pareto_request(job);
+    if (job->given[PARETO]) return ep__pareto_report(&pareto, out, err);
+    if (is_workload(job)) return ep__workload_report(&workload, out, err);
+    return plan_one(job, &workload, out, err);
+}
+
 static ep_status do_job(planning *job, ep_text *out, ep_error *err)
 {
     EP_TRY(check_options(job, err));
@@ -415,9 +457,7 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
         EP_TRY(ep_timings_load(job->given[TIMINGS], &job->timings, err));
         job->plan_options.search.timings = job->timings;
     }
-    const ep__workload_request request = workload_request(job);
-    EP_TRY(is_workload(job) ? ep__workload_report(&request, out, err)
-                            : plan_one(job, &request, out, err));
+    EP_TRY(run_kind(job, out, err));
     return job->timings ? ep_timings_save(job->timings, err) : EP_OK;
 }
 
@@ -442,6 +482,6 @@ const ep__command ep__cmd_plan = {
     .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = options,
-    .shows_failures = true,
+    .shows_failures = true, /* the front, when nothing on it keeps the limits */
     .run = run,
 };

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,9 +14,14 @@ enum {
     MODE_FILE,
     MODE,
     PRECISION,
+    NO_TF32,
     STRATEGY,
     DLA,
+    NO_FALLBACK,
+    STREAMS,
     BATCH,
+    SHAPES,
+    TIMINGS,
     MAX_POWER,
     DEADLINE,
     MIN_FPS,
@@ -37,9 +41,16 @@ static const ep__option options[N_OPTIONS] = {
     [MODE_FILE] = EP__OPTION_MODE_FILE,
     [MODE] = {"--mode", "A,B|all", "power modes (default: all)"},
     [PRECISION] = {"--precision", "A,B|all", "int8 (the default), fp16, fp32, best"},
+    [NO_TF32] = EP__OPTION_NO_TF32,
     [STRATEGY] = {"--strategy", "A,B|all", "gpu, greedy (default: all)"},
     [DLA] = {"--dla", "A,B", "0, 1, both, none (default: 0 where there is one)"},
+    [NO_FALLBACK] = {"--no-fallback", NULL, "where the DLA refuses a layer, the point cannot run"},
+    [STREAMS] = {"--streams", "A,B|all",
+                 "batches on several engines at once: gpu, dla, 2dla, gpu+dla, gpu+2dla;\n"
+                 "instead of --strategy and --dla"},
     [BATCH] = {"--batch", "N,M", "images in a batch (default: as in the file)"},
+    [SHAPES] = EP__OPTION_SHAPES,
+    [TIMINGS] = EP__OPTION_TIMINGS,
     [MAX_POWER] = EP__OPTION_MAX_POWER,
     [DEADLINE] = EP__OPTION_DEADLINE,
     [MIN_FPS] = EP__OPTION_MIN_FPS,
@@ -55,9 +66,8 @@ typedef struct job {
     const ep__args *args;
     ep_arena *arena;
     ep_machine_options hardware;
+    ep_timings *timings; /* NULL: none are kept */
     ep_sweep_options sweep;
-    const char **models; /* malloc'ed */
-    uint32_t models_capacity;
     ep__sweep_file file;
     ep_sweep_limits limits;
     ep_sweep_summary summary; /* of the model at work */
@@ -71,20 +81,10 @@ typedef struct job {
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-/* A list of choices as indices; "all" and nothing at all: none. */
 static ep_status choices(job *j, int option, const char *(*name)(uint32_t), uint32_t **list,
                          uint32_t *n, ep_error *err)
 {
-    const char *text = j->args->given[option];
-    if (!text || strcmp(text, "all") == 0) return EP_OK;
-    ep__values items;
-    EP_TRY(ep__split(options[option].name, text, j->arena, &items, err));
-    *list = EP_NEW(j->arena, uint32_t, items.n);
-    if (!*list) return ep_fail_memory(err);
-    for (*n = 0; *n < items.n; ++*n) {
-        EP_TRY(ep__parse_choice(options[option].name, items.at[*n], name, &(*list)[*n], err));
-    }
-    return EP_OK;
+    return ep__choices(options[option].name, j->args->given[option], name, j->arena, list, n, err);
 }
 
 static ep_status read_precisions(job *j, ep_error *err)
@@ -118,6 +118,68 @@ static ep_status read_placement(job *j, ep_error *err)
     j->sweep.n_dlas = n_dlas;
     j->sweep.strategies = names;
     j->sweep.n_strategies = n_strategies;
+    return EP_OK;
+}
+
+/* Those of an ep_engine that work. */
+static const char *streams_name(uint32_t engine)
+{
+    return engine == EP_ENGINE_IDLE ? NULL : ep_engine_name(engine);
+}
+
+static ep_status read_streams(job *j, ep_error *err)
+{
+    static const ep_engine all[] = {EP_ENGINE_GPU, EP_ENGINE_DLA, EP_ENGINE_2DLA, EP_ENGINE_GPU_DLA,
+                                    EP_ENGINE_GPU_2DLA};
+    const char *const *given = j->args->given;
+    if (!given[STREAMS]) return EP_OK;
+    EP_FAIL_IF(given[STRATEGY] || given[DLA], err, EP_BAD_USAGE,
+               "--streams says what runs where: leave %s out", given[DLA] ? "--dla" : "--strategy");
+    uint32_t *list = NULL, n = 0;
+    EP_TRY(choices(j, STREAMS, streams_name, &list, &n, err));
+    j->sweep.streams = all;
+    j->sweep.n_streams = sizeof all / sizeof *all;
+    if (n == 0) return EP_OK;
+    ep_engine *chosen = EP_NEW(j->arena, ep_engine, n);
+    if (!chosen) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < n; i++) chosen[i] = (ep_engine)list[i];
+    j->sweep.streams = chosen;
+    j->sweep.n_streams = n;
+    return EP_OK;
+}
+
+/* "--no-tf32 --shapes x:1x3x320x320": options that no other field of a row says. */
+static ep_status name_others(job *j, ep_error *err)
+{
+    static const int others[] = {NO_TF32, NO_FALLBACK, SHAPES, TIMINGS};
+    const char *const *given = j->args->given;
+    ep_text text = {0};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const int o = others[i];
+        if (!given[o]) continue;
+        ep_text_printf(&text, "%s%s", text.length ? " " : "", options[o].name);
+        if (options[o].value) ep_text_printf(&text, " %s", given[o]);
+    }
+    j->sweep.others = ep_arena_string(j->arena, ep_text_cstr(&text), text.length);
+    const bool complete = j->sweep.others && !text.failed;
+    ep_text_free(&text);
+    return complete ? EP_OK : ep_fail_memory(err);
+}
+
+/* What holds for every network and plan. */
+static ep_status read_plans(job *j, ep_error *err)
+{
+    const char *const *given = j->args->given;
+    const ep__model_options model = {.shapes = given[SHAPES]};
+    EP_TRY(ep__model_shapes(&model, j->arena, &j->sweep.network, err));
+    j->sweep.plan.no_tf32 = given[NO_TF32];
+    j->sweep.plan.no_fallback = given[NO_FALLBACK];
+    if (!given[TIMINGS]) return EP_OK;
+    EP_FAIL_IF(given[THREADS] && j->sweep.threads > 1, err, EP_BAD_USAGE,
+               "--timing-cache works on one thread: leave --threads out");
+    j->sweep.threads = 1;
+    EP_TRY(ep_timings_load(given[TIMINGS], &j->timings, err));
+    j->sweep.plan.search.timings = j->timings;
     return EP_OK;
 }
 
@@ -189,38 +251,12 @@ static ep_status read_options(job *j, ep_error *err)
     EP_TRY(ep__sweep_limits(given[MAX_POWER], given[DEADLINE], given[MIN_FPS], &j->limits, err));
     EP_TRY(read_precisions(j, err));
     EP_TRY(read_placement(j, err));
+    EP_TRY(read_streams(j, err));
+    EP_TRY(read_plans(j, err));
+    EP_TRY(name_others(j, err));
     EP_TRY(read_batches(j, err));
     EP_TRY(read_sets(j, err));
     return read_machines(j, err);
-}
-
-/* Models and folders of them, in the order given. */
-static ep_status list_models(job *j, ep_error *err)
-{
-    const ep__values operands = j->args->operands;
-    for (uint32_t i = 0; i < operands.n; i++) {
-        const char **paths = (const char **)&operands.at[i];
-        uint32_t n = 1;
-        const bool is_folder = ep__is_folder(operands.at[i]);
-        if (is_folder) {
-            paths = NULL;
-            n = 0;
-        }
-        ep_status status =
-            is_folder ? ep__list_models(j->arena, operands.at[i], &paths, &n, err) : EP_OK;
-        const uint32_t had = j->sweep.n_models;
-        if (status == EP_OK) {
-            status = ep_grow((void **)&j->models, &j->models_capacity, (uint64_t)had + n,
-                             sizeof *j->models, err);
-        }
-        for (uint32_t k = 0; status == EP_OK && k < n; k++) {
-            j->models[j->sweep.n_models++] = paths[k];
-        }
-        if (is_folder) free((void *)paths);
-        EP_TRY(status);
-    }
-    j->sweep.models = j->models;
-    return EP_OK;
 }
 
 /* ---- points -------------------------------------------------------------------------------- */
@@ -281,7 +317,8 @@ static ep_status do_job(job *j, ep_error *err)
     j->arena = ep_arena_new();
     if (!j->arena) return ep_fail_memory(err);
     EP_TRY(read_options(j, err));
-    EP_TRY(list_models(j, err));
+    EP_TRY(
+        ep__expand_models(j->arena, j->args->operands, &j->sweep.models, &j->sweep.n_models, err));
     const char *path = given[RESUME] ? given[RESUME] : given[OUT];
     if (path || given[CSV] || given[JSON]) {
         EP_TRY(ep__sweep_file_open(path, given[JSON], given[RESUME], &j->file, err));
@@ -290,6 +327,7 @@ static ep_status do_job(job *j, ep_error *err)
     const ep_sweep_sink sink = {.context = j, .known = known, .row = take_row};
     EP_TRY(ep_sweep_run(&j->sweep, &sink, j->arena, err));
     EP_TRY(end_model(j, err));
+    if (j->timings) EP_TRY(ep_timings_save(j->timings, err));
     EP_TRY(ep__sweep_file_close(&j->file, err));
     EP_FAIL_IF(j->infeasible, err, EP_INFEASIBLE, "%s", j->why.text);
     return EP_OK;
@@ -301,7 +339,7 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
     const ep_status status = do_job(&j, err);
     ep_sweep_summary_free(&j.summary);
     ep__sweep_file_free(&j.file);
-    free((void *)j.models);
+    ep_timings_free(j.timings);
     ep_arena_free(j.arena);
     return status;
 }

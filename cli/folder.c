@@ -44,3 +44,41 @@ ep_status ep__list_models(ep_arena *arena, const char *folder, const char ***pat
     qsort((void *)*paths, *n, sizeof **paths, by_text);
     return EP_OK;
 }
+
+/* Appends to the malloc'ed list what `path` stands for. */
+static ep_status append(ep_arena *arena, const char *path, const char ***models, uint32_t *n,
+                        uint32_t *capacity, ep_error *err)
+{
+    const char **in_folder = NULL;
+    uint32_t added = 0;
+    const bool is_folder = ep__is_folder(path);
+    ep_status status = EP_OK;
+    if (is_folder) status = ep__list_models(arena, path, &in_folder, &added, err);
+    if (!is_folder) added = 1;
+    if (status == EP_OK) {
+        status = ep_grow((void **)models, capacity, (uint64_t)*n + added, sizeof **models, err);
+    }
+    for (uint32_t i = 0; status == EP_OK && i < added; i++) {
+        (*models)[(*n)++] = is_folder ? in_folder[i] : path;
+    }
+    free((void *)in_folder);
+    return status;
+}
+
+ep_status ep__expand_models(ep_arena *arena, ep__values paths, const char *const **models,
+                            uint32_t *n, ep_error *err)
+{
+    const char **list = NULL;
+    uint32_t capacity = 0;
+    ep_status status = EP_OK;
+    *n = 0;
+    for (uint32_t i = 0; i < paths.n && status == EP_OK; i++) {
+        status = append(arena, paths.at[i], &list, n, &capacity, err);
+    }
+    if (status == EP_OK) {
+        *models = ep_arena_copy(arena, list, *n * sizeof *list);
+        if (!*models) status = ep_fail_memory(err);
+    }
+    free((void *)list);
+    return status;
+}

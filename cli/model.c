@@ -8,29 +8,32 @@ static ep_status named(ep_status status, const char *path, ep_error *err)
 }
 
 /* `prefix` makes the option of the parser's "shapes, column ...". */
-static ep_status read_shapes(const char *prefix, const char *text, ep__model *model,
+static ep_status read_shapes(const char *prefix, const char *text, ep_arena *arena,
                              const ep_input_shape **shapes, uint32_t *n, ep_error *err)
 {
-    if (!text) return EP_OK;
-    if (!model->arena) model->arena = ep_arena_new();
-    if (!model->arena) return ep_fail_memory(err);
-    if (ep_shapes_parse(text, model->arena, shapes, n, err) == EP_OK) return EP_OK;
+    if (!text || ep_shapes_parse(text, arena, shapes, n, err) == EP_OK) return EP_OK;
     return ep_fail_context(err, "%s", prefix);
+}
+
+ep_status ep__model_shapes(const ep__model_options *given, ep_arena *arena,
+                           ep_specialize_options *out, ep_error *err)
+{
+    EP_TRY(read_shapes("", given->shapes, arena, &out->shapes, &out->n_shapes, err));
+    EP_TRY(
+        read_shapes("min-", given->min_shapes, arena, &out->min_shapes, &out->n_min_shapes, err));
+    return read_shapes("max-", given->max_shapes, arena, &out->max_shapes, &out->n_max_shapes, err);
 }
 
 ep_status ep__model_load(const char *path, const ep__model_options *given, ep__model *out,
                          ep_error *err)
 {
-    enum { BATCH_MAX = 65536 };
     ep_specialize_options options = {0};
     if (given->batch) {
-        EP_TRY(ep__parse_integer("--batch", given->batch, 1, BATCH_MAX, &options.batch, err));
+        EP_TRY(ep__parse_integer("--batch", given->batch, 1, EP__BATCH_MAX, &options.batch, err));
     }
-    EP_TRY(read_shapes("", given->shapes, out, &options.shapes, &options.n_shapes, err));
-    EP_TRY(read_shapes("min-", given->min_shapes, out, &options.min_shapes, &options.n_min_shapes,
-                       err));
-    EP_TRY(read_shapes("max-", given->max_shapes, out, &options.max_shapes, &options.n_max_shapes,
-                       err));
+    out->arena = ep_arena_new();
+    if (!out->arena) return ep_fail_memory(err);
+    EP_TRY(ep__model_shapes(given, out->arena, &options, err));
     EP_TRY(ep_network_load(path, &out->imported, err));
     EP_TRY(named(ep_specialize(out->imported, &options, &out->network, err), path, err));
     return named(ep_layers_build(out->network, &out->layers, err), path, err);

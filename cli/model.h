@@ -30,6 +30,12 @@ typedef struct ep__model_options {
     const char *batch, *shapes, *min_shapes, *max_shapes;
 } ep__model_options;
 
+enum { EP__BATCH_MAX = 65536 };
+
+/* Reads the shapes, which live in `arena`. */
+ep_status ep__model_shapes(const ep__model_options *given, ep_arena *arena,
+                           ep_specialize_options *out, ep_error *err);
+
 /* To be freed also when it fails. */
 ep_status ep__model_load(const char *path, const ep__model_options *given, ep__model *out,
                          ep_error *err);

@@ -13,6 +13,13 @@ typedef struct ep__option {
 
 #define EP__MAX_OPTIONS 48
 
+/* clang-format off */
+#define EP__OPTION_NO_TF32 \
+    {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"}
+#define EP__OPTION_TIMINGS \
+    {"--timing-cache", "FILE", "keeps the fastest tactics in FILE, and takes from it what it knows"}
+/* clang-format on */
+
 typedef struct ep__values {
     uint32_t n;
     const char *const *at;

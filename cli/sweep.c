@@ -38,3 +38,17 @@ ep_status ep__split(const char *option, const char *text, ep_arena *arena, ep__v
     *out = (ep__values){.n = n, .at = items};
     return EP_OK;
 }
+
+ep_status ep__choices(const char *option, const char *text, const char *(*name)(uint32_t),
+                      ep_arena *arena, uint32_t **list, uint32_t *n, ep_error *err)
+{
+    if (!text || strcmp(text, "all") == 0) return EP_OK;
+    ep__values items;
+    EP_TRY(ep__split(option, text, arena, &items, err));
+    *list = EP_NEW(arena, uint32_t, items.n);
+    if (!*list) return ep_fail_memory(err);
+    for (*n = 0; *n < items.n; ++*n) {
+        EP_TRY(ep__parse_choice(option, items.at[*n], name, &(*list)[*n], err));
+    }
+    return EP_OK;
+}

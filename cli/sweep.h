@@ -2,10 +2,9 @@
 #ifndef EP_CLI_SWEEP_H
 #define EP_CLI_SWEEP_H
 
+#include "cli/model.h"
 #include "cli/options.h"
 #include "study/study.h"
-
-enum { EP__BATCH_MAX = 65536 };
 
 /* clang-format off */
 #define EP__OPTION_MAX_POWER \
@@ -24,5 +23,9 @@ ep_status ep__sweep_limits(const char *max_power, const char *deadline, const ch
  * lives in `arena`. */
 ep_status ep__split(const char *option, const char *text, ep_arena *arena, ep__values *out,
                     ep_error *err);
+
+/* A list of choices as indices, in `arena`; "all" and NULL leave `*list` and `*n` as they are. */
+ep_status ep__choices(const char *option, const char *text, const char *(*name)(uint32_t),
+                      ep_arena *arena, uint32_t **list, uint32_t *n, ep_error *err);
 
 #endif

@@ -90,25 +90,17 @@ static ep_status plan_spec(ep__workload_job *j, uint32_t i, uint32_t loadables[2
 {
     const ep__lane_spec *spec = &j->specs[i];
     const ep__workload_request *r = j->request;
-    const bool on_dla = ep_device_is_dla(spec->device);
-    EP_FAIL_IF(on_dla && r->machine->dla.cores == 0, err, EP_INFEASIBLE, "%s has no DLA",
-               r->machine->name);
     ep__model_options model_options = r->model_options;
     model_options.batch = spec->batch;
     EP_TRY(ep__model_load(spec->path, &model_options, &j->models[i], err));
-    const uint32_t core = spec->device == EP_DLA1;
     ep_plan_options options = r->plan_options;
     options.precision = spec->precision;
     if (!spec->has_device) {
         return ep_ways_make(j->models[i].layers, r->machine, &options, true, &j->ways[i], err);
     }
-    options.dla = on_dla ? EP_DLA_FIRST : EP_DLA_NONE;
-    options.no_fallback &= on_dla;
-    options.loadables_used = loadables[core];
-    options.loadables_used_total = loadables[0] + loadables[1];
-    EP_TRY(ep_plan_make(j->models[i].layers, r->machine, on_dla ? "greedy" : "gpu", &options,
+    EP_TRY(ep_lane_plan(j->models[i].layers, r->machine, spec->device, &options, loadables,
                         &j->planned[i], err));
-    loadables[core] += j->planned[i]->plan.n_subgraphs * (uint32_t)spec->count;
+    loadables[spec->device == EP_DLA1] += j->planned[i]->plan.n_subgraphs * (uint32_t)spec->count;
     return EP_OK;
 }
 

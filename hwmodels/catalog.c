@@ -109,19 +109,18 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const ep_catalog_entry *)a)->name, ((const ep_catalog_entry *)b)->name);
 }
 
-static ep_status fill(ep_catalog *catalog, const ep_machine_options *options, ep_error *err)
+static ep_status list(ep_catalog *catalog, const char *search_path, const char *installed,
+                      ep_error *err)
 {
     search in = {.catalog = catalog, .err = err};
-    EP_TRY(add_folders(&in, options->search_path));
-    EP_TRY(add_folders(&in, options->installed));
+    EP_TRY(add_folders(&in, search_path));
+    EP_TRY(add_folders(&in, installed));
     if (catalog->n > 0) qsort(catalog->entries, catalog->n, sizeof *catalog->entries, by_name);
-    for (uint32_t i = 0; i < catalog->n; i++) {
-        EP_TRY(load_entry(&catalog->entries[i], options, catalog->arena, err));
-    }
     return EP_OK;
 }
 
-ep_status ep_catalog_load(const ep_machine_options *options, ep_catalog **out, ep_error *err)
+ep_status ep__catalog_list(const char *search_path, const char *installed, ep_catalog **out,
+                           ep_error *err)
 {
     *out = NULL;
     ep_arena *arena = ep_arena_new();
@@ -131,7 +130,24 @@ ep_status ep_catalog_load(const ep_machine_options *options, ep_catalog **out, e
         return ep_fail_memory(err);
     }
     catalog->arena = arena;
-    const ep_status status = fill(catalog, options, err);
+    const ep_status status = list(catalog, search_path, installed, err);
+    if (status == EP_OK) {
+        *out = catalog;
+    } else {
+        ep_catalog_free(catalog);
+    }
+    return status;
+}
+
+ep_status ep_catalog_load(const ep_machine_options *options, ep_catalog **out, ep_error *err)
+{
+    ep_catalog *catalog;
+    *out = NULL;
+    EP_TRY(ep__catalog_list(options->search_path, options->installed, &catalog, err));
+    ep_status status = EP_OK;
+    for (uint32_t i = 0; i < catalog->n && status == EP_OK; i++) {
+        status = load_entry(&catalog->entries[i], options, catalog->arena, err);
+    }
     if (status == EP_OK) {
         *out = catalog;
     } else {

@@ -1,5 +1,6 @@
 /* Finding by name: a machine's file, a mode of a machine. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -38,6 +39,33 @@ static bool find_in_folders(const char *folders, const char *name, ep_text *path
     return false;
 }
 
+/* " did you mean orin-agx?": the name that is the fewest edits away, else all that begin like it;
+ * nothing when there is none, or names cannot be listed. */
+static void suggest(const char *name, const char *search_path, const char *installed, ep_text *out)
+{
+    enum { NEAR = 2, LONGEST = 64 };
+    char bare[LONGEST];
+    const char *ending = strstr(name, ".yaml");
+    ep_catalog *catalog;
+    (void)snprintf(bare, sizeof bare, "%.*s", ending ? (int)(ending - name) : LONGEST, name);
+    if (!bare[0] || ep__catalog_list(search_path, installed, &catalog, NULL) != EP_OK) return;
+    const char *nearest = NULL;
+    unsigned fewest = NEAR + 1;
+    for (uint32_t i = 0; i < catalog->n; i++) {
+        const unsigned edits = ep_edit_distance(bare, catalog->entries[i].name, NEAR);
+        if (edits >= fewest) continue;
+        fewest = edits;
+        nearest = catalog->entries[i].name;
+    }
+    for (uint32_t i = 0; i < catalog->n; i++) {
+        const char *other = catalog->entries[i].name;
+        const bool is_meant = nearest ? other == nearest : strstr(other, bare) == other;
+        if (is_meant) ep_text_printf(out, "%s%s", out->length ? ", " : " did you mean ", other);
+    }
+    if (out->length) ep_text_printf(out, "?");
+    ep_catalog_free(catalog);
+}
+
 static ep_status find_file(const char *name, const char *search_path, const char *installed,
                            ep_text *path, ep_error *err)
 {
@@ -46,15 +74,18 @@ static ep_status find_file(const char *name, const char *search_path, const char
         ep_text_append(path, name, strlen(name));
         return path->failed ? ep_fail_memory(err) : EP_OK;
     }
-    ep_text looked = {0};
+    ep_text looked = {0}, meant = {0};
     ep_status status = EP_OK;
     if (!find_in_folders(search_path, name, path, &looked) &&
         !find_in_folders(installed, name, path, &looked)) {
+        suggest(name, search_path, installed, &meant);
         status = ep_fail(err, EP_BAD_FILE,
-                         "hardware model '%s': looked in %s; give a path with a slash (./%s) or "
+                         "hardware model '%s': looked in %s;%s give a path with a slash (./%s) or "
                          "set PLAN_HW_PATH",
-                         name, looked.length ? ep_text_cstr(&looked) : "no folder", name);
+                         name, looked.length ? ep_text_cstr(&looked) : "no folder",
+                         ep_text_cstr(&meant), name);
     }
+    ep_text_free(&meant);
     ep_text_free(&looked);
     return status;
 }

@@ -295,6 +295,12 @@ void ep_machine_free(ep_machine *machine); /* accepts NULL */
 ep_status ep_machine_mode(const ep_machine *machine, const char *name, const ep_mode **out,
                           ep_error *err);
 
+/* Is `key` one of the operating point, which ep_machine_options.sets may have ("gpu.clock_mhz")? If
+ * so `*is_count` says that it counts units. */
+bool ep_mode_has(const char *key, bool *is_count);
+/* Sets what such a key stands for; a count is a whole number. Bounds are the caller's. */
+void ep_mode_set(ep_mode *mode, const char *key, double value);
+
 /* Appends the value of a key of the schema as people read it: "dla.limits.conv_kernel" is "1..32",
  * "dla.cbuf_bank_bytes" "32 KiB", a truth "yes" or "no". False, and nothing appended, when there is
  * no such key, when it is a block or a list, or when the machine leaves it out. */

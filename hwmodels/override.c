@@ -23,6 +23,24 @@ static const ep__point_key *find_point_key(const char *key)
     return NULL;
 }
 
+bool ep_mode_has(const char *key, bool *is_count)
+{
+    const ep__point_key *point = find_point_key(key);
+    if (point) *is_count = ep__mode_field(point->mode_key)->kind == EP__INTEGER;
+    return point;
+}
+
+void ep_mode_set(ep_mode *mode, const char *key, double value)
+{
+    const ep__field *field = ep__mode_field(find_point_key(key)->mode_key);
+    void *at = (char *)mode + field->offset;
+    if (field->kind == EP__INTEGER) {
+        *(int64_t *)at = (int64_t)value;
+    } else {
+        *(double *)at = value;
+    }
+}
+
 static ep_status parse_set(const char *text, ep_arena *arena, ep__set *set, ep_error *err)
 {
     set->label = ep_arena_printf(arena, "--set %.200s", text);

@@ -62,6 +62,10 @@ ep_status ep__select_limits(const ep__reader *reader, ep__yaml *root);
 bool ep__find_parent(const char *name, const char *file, const ep__files *files, ep_text *path,
                      ep_text *looked);
 
+/* The names of ep_catalog_load alone: no machine is loaded. */
+ep_status ep__catalog_list(const char *search_path, const char *installed, ep_catalog **out,
+                           ep_error *err);
+
 /* Reads a map, which is at `path`, into the struct `base` of the block. */
 ep_status ep__read_block(const ep__reader *reader, const ep__path *path, const ep__block *block,
                          const ep__yaml *map, void *base);

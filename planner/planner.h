@@ -62,6 +62,10 @@ typedef struct ep_refusal {
     char bound[EP_REFUSAL_TEXT]; /* what the DLA takes: "1..32" */
     const char *hint;            /* of this layer: the rule's, or one that fits it better */
     ep_change change;            /* what that takes */
+    /* The hint as steps, each of what the one before made and the first of the layer's operand:
+     * "Add 3; Clip 0 6; Mul x" (x: that operand again); "": the layer goes. NULL: it is not as
+     * simple as that. ep_rewrite takes them. */
+    const char *instead;
 } ep_refusal;
 
 /* Of one layer. */

@@ -16,4 +16,8 @@ double *ep__subgraph_ns(const ep_plan *plan, const ep_run *run);
 /* The figures of a row that has no error, as fields of the object that is open. */
 void ep__json_check_figures(ep_text *out, const ep_report_check_row *row);
 
+/* What hints would win; nothing where they were not ranked. */
+void ep__ranking_section(const ep_report_check *check, unsigned width, ep_text *out);
+void ep__json_ranking(ep_text *out, const ep_ranking *ranking);
+
 #endif

@@ -136,6 +136,7 @@ ep_status ep_report_check_json(const ep_report_check *check, ep_text *out, ep_er
     write_subgraphs(out, check, ns);
     write_boundaries(out, check);
     write_advice(out, check);
+    ep__json_ranking(out, check->ranking);
     ep__json_close(out, '}');
     ep_text_append(out, "\n", 1);
     free(ns);

@@ -256,6 +256,7 @@ ep_status ep_report_check_table(const ep_report_check *check, unsigned width, ep
     }
     ep__plugins_section(check->layers, width, out);
     append_advice(check, width, out);
+    ep__ranking_section(check, width, out);
     EP_TRY(append_subgraphs(check, width, out, err));
     append_boundaries(check, width, out);
     if (check->planned->plan.n_subgraphs) append_sparsity(check, width, out);

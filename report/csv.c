@@ -38,7 +38,7 @@ void ep__csv_integer(ep_text *out, uint64_t value)
 static void titles(ep_text *out, const char *const *units, uint32_t n_units)
 {
     ep_text_printf(out, "hardware,model,batch,precision,dla,mode,strategy,latency_ms,"
-                        "throughput_ips,power_w,energy_mj,bound,over_budget,");
+                        "throughput_ips,power_w,wall_w,energy_mj,bound,over_budget,");
     for (uint32_t u = 0; u < n_units; u++) ep_text_printf(out, "%s_busy_pct,", units[u]);
     ep_text_printf(out, "layers_dla,layers_gpu,macs_dla_pct,subgraphs,transitions,io_reformats,"
                         "weights_bytes,activations_bytes,cannot_run,set,gap_pct,");
@@ -48,12 +48,13 @@ static void titles(ep_text *out, const char *const *units, uint32_t n_units)
 static void run_fields(ep_text *out, const ep_run *run, const char *const *units, uint32_t n_units)
 {
     if (!run) {
-        for (uint32_t i = 0; i < 6 + n_units; i++) ep__csv_text(out, "");
+        for (uint32_t i = 0; i < 7 + n_units; i++) ep__csv_text(out, "");
         return;
     }
     ep__csv_number(out, run->latency_ns / 1e6);
     ep__csv_number(out, run->throughput_ips);
     ep__csv_number(out, run->power_w);
+    ep__csv_number(out, run->wall_w > 0 ? run->wall_w : NAN);
     ep__csv_number(out, run->energy_mj);
     ep__csv_text(out, run->bound);
     ep__csv_text(out, run->over_budget ? "true" : "false");

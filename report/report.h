@@ -124,6 +124,7 @@ typedef struct ep_report_check {
     uint32_t n_boundaries;
     const ep_boundary *boundaries;
     const ep_sparsity *sparsity; /* per layer */
+    const ep_ranking *ranking;   /* of hints; NULL: they were not ranked */
     bool full;                   /* for people: all names, not the first few */
 } ep_report_check;
 
@@ -242,6 +243,10 @@ ep_status ep_report_sweep(const ep_sweep_summary *summary, const char *model, un
 ep_status ep_report_sweep_feasible(const ep_sweep_summary *summary, const char *model,
                                    ep_error *err);
 
+/* The point to choose: the best within the limits (NULL: none is), without limits the knee, or the
+ * fastest where there is none. */
+const ep_sweep_point *ep_report_sweep_choice(const ep_sweep_summary *summary);
+
 /* One model on one machine. */
 typedef struct ep_report_modes {
     uint32_t n_modes, n_points;   /* of each mode as many */
@@ -249,12 +254,15 @@ typedef struct ep_report_modes {
     const ep_sweep_summary *summary;
 } ep_report_modes;
 
-/* The point to choose: the best within the limits (NULL: none is), without limits the knee, or the
- * fastest where there is none. */
-const ep_sweep_point *ep_report_modes_choice(const ep_sweep_summary *summary);
 ep_status ep_report_modes_table(const ep_report_modes *report, unsigned width, ep_text *out,
                                 ep_error *err);
 ep_status ep_report_modes_json(const ep_report_modes *report, ep_text *out, ep_error *err);
+
+/* The front of one model on one machine and the point to choose. */
+ep_status ep_report_pareto_table(const ep_sweep_summary *summary, const char *model, unsigned width,
+                                 ep_text *out, ep_error *err);
+ep_status ep_report_pareto_json(const ep_sweep_summary *summary, ep_text *out, ep_error *err);
+ep_status ep_report_pareto_csv(const ep_sweep_summary *summary, ep_text *out, ep_error *err);
 
 /* `plan validate`. For people: per group its rows (`worst` > 0: as many, largest |error| first) and
  * what is not predicted, by reason (`worst` 0: which rows); a table of groups; the total. */

@@ -28,9 +28,10 @@ static const ep_sweep_point *find(const ep_report_modes *r, uint32_t mode, uint3
 
 static void table_of(const ep_report_modes *r, unsigned width, ep_text *out)
 {
-    static const ep__align align[] = {EP__LEFT,  EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT,
-                                      EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT};
-    const uint32_t n_strategies = r->n_points / r->n_modes;
+    enum { MOST_STRATEGIES = 8 };
+    ep__align align[2 + 4 * MOST_STRATEGIES] = {EP__LEFT};
+    const uint32_t n_strategies = (uint32_t)ep_min_u64(r->n_points / r->n_modes, MOST_STRATEGIES);
+    for (uint32_t c = 1; c < 2 + 4 * n_strategies; c++) align[c] = EP__RIGHT;
     ep__columns table = {.n = 2 + 4 * n_strategies, .align = align};
     ep__cell(&table, "mode");
     ep__cell(&table, "budget W");
@@ -52,49 +53,6 @@ static void table_of(const ep_report_modes *r, unsigned width, ep_text *out)
     }
 }
 
-const ep_sweep_point *ep_report_modes_choice(const ep_sweep_summary *s)
-{
-    const ep_sweep_limits *l = &s->limits;
-    if (l->max_power_w > 0 || l->deadline_ms > 0 || l->min_fps > 0) {
-        return s->n_within ? &s->best : NULL;
-    }
-    if (s->n_front == 0) return NULL;
-    const uint32_t knee = ep_sweep_summary_knee(s);
-    return knee == EP_NO_INDEX ? &s->fastest : &s->front[knee];
-}
-
-/* "Choose greedy (DLA 0) in 30W: ..." and what the other ends of the scale would cost. */
-static void advise(const ep_sweep_summary *s, unsigned width, ep_text *out)
-{
-    const ep_sweep_point *p = ep_report_modes_choice(s), *fast = &s->fastest, *frugal = &s->frugal;
-    if (!p) return;
-    ep_text line = {0};
-    ep_text_printf(&line, "Choose ");
-    ep__sweep_name(p, &line);
-    ep_text_printf(&line, ": %s ms at %s W, %s mJ an image", ep__round3(p->latency_ms).text,
-                   ep__round3(p->power_w).text, ep__round3(p->energy_mj).text);
-    if (fast->latency_ms < p->latency_ms) {
-        ep_text_printf(&line, "; ");
-        ep__sweep_name(fast, &line);
-        ep_text_printf(&line, " is %s times as fast for %s times the energy",
-                       ep__round3(p->latency_ms / fast->latency_ms).text,
-                       ep__round3(fast->energy_mj / p->energy_mj).text);
-    } else {
-        ep_text_printf(&line, "; nothing is faster");
-    }
-    if (frugal->energy_mj < p->energy_mj) {
-        ep_text_printf(&line, "; ");
-        ep__sweep_name(frugal, &line);
-        ep_text_printf(&line, " saves %s %% of the energy and takes %s times as long",
-                       ep__percent(p->energy_mj - frugal->energy_mj, p->energy_mj).text,
-                       ep__round3(frugal->latency_ms / p->latency_ms).text);
-    } else {
-        ep_text_printf(&line, "; nothing takes less energy");
-    }
-    ep_text_append(&line, ".", 1);
-    ep__append_line(out, width, 0, &line);
-}
-
 ep_status ep_report_modes_table(const ep_report_modes *r, unsigned width, ep_text *out,
                                 ep_error *err)
 {
@@ -105,24 +63,17 @@ ep_status ep_report_modes_table(const ep_report_modes *r, unsigned width, ep_tex
                    first->set[0] ? ", " : "", first->set);
     ep__append_line(out, width, 2, &line);
     table_of(r, width, out);
-    advise(r->summary, width, out);
+    ep__sweep_advise(r->summary, false, width, out);
     return out->failed ? ep_fail_memory(err) : EP_OK;
-}
-
-/* A point without its line's end. */
-static void json_point(const ep_sweep_point *p, ep_text *out)
-{
-    ep_report_sweep_json(p, out);
-    if (!out->failed) out->data[--out->length] = '\0';
 }
 
 ep_status ep_report_modes_json(const ep_report_modes *r, ep_text *out, ep_error *err)
 {
-    const ep_sweep_point *choice = ep_report_modes_choice(r->summary);
+    const ep_sweep_point *choice = ep_report_sweep_choice(r->summary);
     ep__json_open(out, NULL, '{');
     ep__json_integer(out, "schema", 1);
     ep__json_open(out, "points", '[');
-    for (uint32_t i = 0; i < r->n_points; i++) json_point(&r->points[i], out);
+    for (uint32_t i = 0; i < r->n_points; i++) ep__sweep_json(&r->points[i], out);
     ep__json_close(out, ']');
     if (choice) {
         ep__json_open(out, "choice", '{');

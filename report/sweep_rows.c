@@ -1,4 +1,5 @@
 /* The points of a sweep as rows of files, and back. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,11 +8,13 @@
 #include "report/csv.h"
 #include "report/json.h"
 #include "report/report.h"
+#include "report/sweep.h"
 
 void ep_report_sweep_titles(ep_text *out)
 {
-    ep_text_printf(out, "hardware,model,batch,precision,dla,strategy,set,mode,latency_ms,"
-                        "throughput_ips,power_w,energy_mj,bound,over_budget,cannot_run\n");
+    ep_text_printf(
+        out, "hardware,model,batch,precision,dla,strategy,streams,options,set,mode,latency_ms,"
+             "throughput_ips,power_w,wall_w,energy_mj,bound,over_budget,cannot_run\n");
 }
 
 void ep_report_sweep_csv(const ep_sweep_point *p, ep_text *out)
@@ -23,12 +26,14 @@ void ep_report_sweep_csv(const ep_sweep_point *p, ep_text *out)
     ep__csv_text(out, ep_report_precision_name(p->precision));
     ep__csv_text(out, ep_report_dla_name(p->dla));
     ep__csv_text(out, p->strategy);
+    ep__csv_text(out, p->streams ? p->streams : "");
+    ep__csv_text(out, p->others ? p->others : "");
     ep__csv_text(out, p->set);
     ep__csv_text(out, p->mode);
-    const double figures[] = {p->latency_ms, p->throughput_ips, p->power_w, p->energy_mj};
-    for (int i = 0; i < 4; i++) {
-        if (runs) ep__csv_number(out, figures[i]);
-        if (!runs) ep__csv_text(out, "");
+    const double figures[] = {p->latency_ms, p->throughput_ips, p->power_w,
+                              p->wall_w > 0 ? p->wall_w : NAN, p->energy_mj};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        ep__csv_number(out, runs ? figures[i] : NAN);
     }
     ep__csv_text(out, p->bound);
     ep__csv_text(out, !runs ? "" : p->over_budget ? "true" : "false");
@@ -45,6 +50,8 @@ void ep_report_sweep_json(const ep_sweep_point *p, ep_text *out)
     ep__json_text(out, "precision", ep_report_precision_name(p->precision));
     ep__json_text(out, "dla", ep_report_dla_name(p->dla));
     ep__json_text(out, "strategy", p->strategy);
+    if (p->streams) ep__json_text(out, "streams", p->streams);
+    if (p->others && p->others[0]) ep__json_text(out, "options", p->others);
     ep__json_text(out, "set", p->set);
     ep__json_text(out, "mode", p->mode);
     if (p->cannot_run[0]) {
@@ -53,12 +60,19 @@ void ep_report_sweep_json(const ep_sweep_point *p, ep_text *out)
         ep__json_number(out, "latency_ms", p->latency_ms);
         ep__json_number(out, "throughput_ips", p->throughput_ips);
         ep__json_number(out, "power_w", p->power_w);
+        if (p->wall_w > 0) ep__json_number(out, "wall_w", p->wall_w);
         ep__json_number(out, "energy_mj", p->energy_mj);
         ep__json_text(out, "bound", p->bound);
         ep__json_bool(out, "over_budget", p->over_budget);
     }
     ep__json_close(out, '}');
     ep_text_append(out, "\n", 1);
+}
+
+void ep__sweep_json(const ep_sweep_point *p, ep_text *out)
+{
+    ep_report_sweep_json(p, out);
+    if (!out->failed) out->data[--out->length] = '\0';
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -80,10 +94,10 @@ static void next_field(const char **at, char *field, size_t size)
 
 static void read_csv(const char *line, ep_sweep_point *p)
 {
-    enum { N_NAMES = 8, N_FIGURES = 4 };
+    enum { N_NAMES = 10, N_FIGURES = 5 };
     char field[sizeof p->set];
     for (int i = 0; i < N_NAMES; i++) next_field(&line, field, sizeof field);
-    double *const figures[N_FIGURES] = {&p->latency_ms, &p->throughput_ips, &p->power_w,
+    double *const figures[N_FIGURES] = {&p->latency_ms, &p->throughput_ips, &p->power_w, &p->wall_w,
                                         &p->energy_mj};
     for (int i = 0; i < N_FIGURES; i++) {
         next_field(&line, field, sizeof field);
@@ -110,6 +124,7 @@ static void read_json(const char *line, ep_sweep_point *p)
     p->latency_ms = json_number_value(json_object_get(row, "latency_ms"));
     p->throughput_ips = json_number_value(json_object_get(row, "throughput_ips"));
     p->power_w = json_number_value(json_object_get(row, "power_w"));
+    p->wall_w = json_number_value(json_object_get(row, "wall_w"));
     p->energy_mj = json_number_value(json_object_get(row, "energy_mj"));
     p->over_budget = json_is_true(json_object_get(row, "over_budget"));
     copy_text(row, "bound", p->bound, sizeof p->bound);

@@ -13,24 +13,37 @@ static const ep__align align[] = {EP__LEFT,  EP__LEFT,  EP__LEFT,  EP__RIGHT, EP
                                   EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__NAME};
 enum { N_COLUMNS = sizeof titles / sizeof *titles };
 
+static void append_placement(const ep_sweep_point *p, const char *comma, const char *end,
+                             ep_text *out)
+{
+    const bool on_dla = strcmp(p->strategy, ep_strategy_name(0)) != 0 && p->dla != EP_DLA_NONE;
+    ep_text_printf(out, "%s", p->streams ? p->streams : p->strategy);
+    if (on_dla && !p->streams) {
+        ep_text_printf(out, "%sDLA %s%s", comma, ep_report_dla_name(p->dla), end);
+    }
+}
+
+void ep__sweep_placement(const ep_sweep_point *p, ep_text *out)
+{
+    append_placement(p, ", ", "", out);
+}
+
 void ep__sweep_name(const ep_sweep_point *p, ep_text *out)
 {
-    ep_text_printf(out, "%s", p->strategy);
-    if (strcmp(p->strategy, ep_strategy_name(0)) != 0 && p->dla != EP_DLA_NONE) {
-        ep_text_printf(out, " (DLA %s)", ep_report_dla_name(p->dla));
-    }
+    append_placement(p, " (", ")", out);
     ep_text_printf(out, " in %s", p->mode);
 }
 
 static void add_row(ep__columns *table, const char *name, const ep_sweep_point *p)
 {
-    const bool on_dla = strcmp(p->strategy, ep_strategy_name(0)) != 0 && p->dla != EP_DLA_NONE;
+    ep_text placement = {0};
+    ep__sweep_placement(p, &placement);
     ep__cell(table, "%s", name);
     ep__cell(table, "%s", p->mode);
     ep__cell(table, "%s", ep_report_precision_name(p->precision));
     ep__cell(table, "%" PRId64, p->batch);
-    ep__cell(table, "%s%s%s", p->strategy, on_dla ? ", DLA " : "",
-             on_dla ? ep_report_dla_name(p->dla) : "");
+    ep__cell(table, "%s", ep_text_cstr(&placement));
+    ep_text_free(&placement);
     ep__cell(table, "%s", ep__round3(p->latency_ms).text);
     ep__cell(table, "%s", ep__round3(p->throughput_ips).text);
     ep__cell(table, "%s", ep__round3(p->power_w).text);

@@ -1,6 +1,6 @@
-/* study: what if? So far five questions: how far are the predictions from measurements, what do
- * networks do to each other, which of many settings is the best, is a network good enough, or no
- * worse than it was, and what does it compute, the same as another?
+/* study: what if? So far six questions: how far are the predictions from measurements, what do
+ * networks do to each other, which of many settings is the best, what would changes of the network
+ * win, is it good enough, or no worse than it was, and what does it compute, the same as another?
  *
  * A measurements file is CSV, one measured figure a row (docs/accuracy.md describes the columns).
  * Each row names a machine, a mode, a workload (a model, one layer, two models at once, or idle),
@@ -224,6 +224,12 @@ typedef struct ep_lane {
     double offset_ns;   /* of the first */
 } ep_lane;
 
+/* Plans a network for a device, as strategy `gpu` or `greedy` does; networks that are there already
+ * have `loadables` on each DLA core. Errors: as ep_plan_make. */
+ep_status ep_lane_plan(const ep_layers *layers, const ep_machine *machine, ep_device device,
+                       const ep_plan_options *options, const uint32_t loadables[2],
+                       ep_planned **out, ep_error *err);
+
 typedef struct ep_workload {
     ep_scenario scenario;
     uint32_t n_lanes;
@@ -368,10 +374,11 @@ double ep_axis_value(const ep_axis *axis, uint32_t index); /* index < n */
 
 /* The points of a sweep are the cross product of these, the last varying fastest: models, batches,
  * machines, axes that change the hardware, precisions, DLAs, strategies, axes of clocks and powered
- * units, modes. What does not depend on the DLA is there once. */
+ * units, modes. What does not depend on the DLA is there once. Streams take the place of DLAs and
+ * strategies: each is a set of engines that take batches of the network at the same time. */
 typedef struct ep_sweep_options {
     uint32_t n_models, n_batches, n_machines, n_axes, n_modes;
-    uint32_t n_precisions, n_dlas, n_strategies;
+    uint32_t n_precisions, n_dlas, n_strategies, n_streams;
     const char *const *models;          /* paths */
     const int64_t *batches;             /* 0: as in the file */
     const char *const *machines;        /* as --hw takes them */
@@ -380,22 +387,30 @@ typedef struct ep_sweep_options {
     const char *const *modes;           /* n_modes 0: all */
     const ep_precision_choice *precisions;
     const ep_dla_choice *dlas;     /* n_dlas 0: the first core where there is one */
-    const char *const *strategies; /* n_strategies 0: all */
-    uint32_t threads;
+    const char *const *strategies; /* n_strategies 0: all; unless there are streams */
+    const ep_engine *streams;      /* not EP_ENGINE_IDLE */
+    ep_plan_options plan;          /* of every plan, but for precision and DLA */
+    ep_specialize_options network; /* of every network, but for the batch */
+    const char *others;            /* these two in words, for every point: "--no-tf32"; or "" */
+    uint32_t threads;              /* 1 when the plans share timings */
 } ep_sweep_options;
 
 /* Static strings, and such as live in the arena of the sweep. Figures are rounded to the six digits
  * that files have, so that a summary is the same whether they were computed or read. */
 typedef struct ep_sweep_point {
     const char *hardware, *model, *mode, *strategy;
+    const char *streams;  /* the engines, as ep_engine_name has them; NULL: one plan by itself */
     uint32_t model_index; /* of the options: two files may have the same name */
     int64_t batch;
     ep_precision_choice precision;
     ep_dla_choice dla;
+    const char *others;   /* as the options have it */
     char set[200];        /* "gpu.clock_mhz=306, dram.clock_mhz=2133"; "": nothing */
     char cannot_run[160]; /* "": it runs, and has figures */
-    char bound[16];
-    double latency_ms, throughput_ips, power_w, energy_mj;
+    char bound[32];       /* what takes most of the latency; of streams the bottleneck */
+    double latency_ms;    /* of a batch; of streams that of the slowest */
+    double throughput_ips, power_w, energy_mj;
+    double wall_w;   /* 0: not known */
     double budget_w; /* of the mode; 0: none */
     bool over_budget;
 } ep_sweep_point;
@@ -422,10 +437,11 @@ typedef struct ep_sweep_limits {
     double max_power_w, deadline_ms, min_fps;
 } ep_sweep_limits;
 
-/* What stands out among points; zero-initialise but for the limits. Points that cannot run, or that
- * pass the power budget of their mode, are counted and else left out. */
+/* What stands out among points; zero-initialise but for the first two. Points that cannot run, or
+ * that pass the power budget of their mode, are counted and else left out. */
 typedef struct ep_sweep_summary {
     ep_sweep_limits limits;
+    bool by_throughput;                                /* images a second count for the front too */
     uint64_t n, n_cannot_run, n_over_budget, n_within; /* of all; within the limits */
     uint32_t n_front, front_capacity;
     ep_sweep_point *front; /* Pareto: none is as good in latency, energy and power and better in
@@ -449,6 +465,68 @@ uint32_t ep_sweep_summary_knee(const ep_sweep_summary *summary);
 /* By how much of a limit a point passes it; 0: it keeps it, or there is none. */
 double ep_sweep_excess(double value, double limit, bool is_least);
 void ep_sweep_summary_free(ep_sweep_summary *summary);
+
+/* ---- a network written otherwise ----------------------------------------------------------- */
+
+/* What to change in a static network. */
+typedef struct ep_changes {
+    const char **instead; /* per node: steps as ep_refusal.instead has them; NULL: as it is */
+    bool *cut;            /* per node: goes, and all behind it; what it read is an output then */
+} ep_changes;
+
+/* None. They live in `arena`. */
+ep_status ep_changes_new(const ep_network *network, ep_arena *arena, ep_changes *out,
+                         ep_error *err);
+
+/* `*out` is static too, the caller's, and must go before `network`. EP_UNSUPPORTED: steps do not
+ * give the shape of what they stand for, or nothing is left. */
+ep_status ep_rewrite(const ep_network *network, const ep_changes *changes, ep_network **out,
+                     ep_error *err);
+
+/* ---- what hints would win ------------------------------------------------------------------ */
+
+/* Of a plan. */
+typedef struct ep_hint_figures {
+    double latency_ns;
+    uint32_t fallbacks, transitions, subgraphs; /* a fallback is a layer that is not on the DLA */
+} ep_hint_figures;
+
+/* A change that a refusal or an advice suggests, to all layers that it is suggested for. */
+typedef struct ep_hint {
+    const char *id;    /* of the rule or the advice */
+    const char *value; /* what the first of the layers has: "HardSwish"; "" of an advice */
+    const char *hint;
+    ep_change change;
+    uint32_t n_layers;
+    const char *cannot; /* why there are no figures; NULL: there are */
+    ep_hint_figures after;
+} ep_hint;
+
+typedef struct ep_ranking {
+    ep_hint_figures now;
+    uint32_t n, n_estimated;
+    const ep_hint *hints; /* those estimated first, by latency, then by fallbacks */
+    uint32_t
+        pair[2]; /* which two together come to the least latency; EP_NO_INDEX: there are none */
+    ep_hint_figures both;
+    bool has_all; /* more than two can be followed at once */
+    ep_hint_figures all;
+} ep_ranking;
+
+typedef struct ep_rank_options {
+    const ep_machine *machine;
+    const ep_mode *mode;
+    ep_plan_options plan; /* as the plan was made, with a DLA */
+    uint32_t n_advice;
+    const ep_advice *advice; /* about the plan */
+    uint32_t threads;
+} ep_rank_options;
+
+/* Plans the network anew with each change made: refused layers are written as the hint has them,
+ * a detection head is cut off, islands stay on the GPU. `planned` has verdicts. Takes a plan for
+ * each hint and each two of the best. Arrays live in `arena`. */
+ep_status ep_rank_hints(const ep_planned *planned, const ep_rank_options *options, ep_arena *arena,
+                        ep_ranking *out, ep_error *err);
 
 /* ---- gates --------------------------------------------------------------------------------- */
 

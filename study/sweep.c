@@ -4,24 +4,12 @@
  * for; points go through in chunks: their names, then their figures on all threads, then the rows
  * in order. So memory depends on plans and the chunk alone. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/engine.h"
 #include "study/sweep_internal.h"
 
 enum { CHUNK = 256, GRAIN = 4 };
-
-/* One way of planning: made when it is needed. */
-typedef struct way {
-    ep_precision_choice precision;
-    ep_dla_choice dla;
-    const char *strategy;
-    bool is_needed, is_made;
-    ep_planned *planned; /* NULL once made: it cannot be, and `why` says so */
-    ep_status status;
-    ep_error why;
-} way;
 
 typedef struct sweep {
     const ep_sweep_options *options;
@@ -37,7 +25,7 @@ typedef struct sweep {
     uint32_t model_index;
     int64_t batch;
     uint32_t n_ways, n_modes;
-    way *ways;             /* most_ways() */
+    ep__way *ways;         /* ep__most_ways() */
     const ep_mode **modes; /* per mode */
     const char **mode_names;
     /* the chunk at work */
@@ -56,48 +44,7 @@ static const char *keep(sweep *s, const char *text, ep_error *err)
     return kept;
 }
 
-/* ---- which ways and modes ------------------------------------------------------------------ */
-
-static uint32_t add_ways(const ep_sweep_options *o, bool has_dla, ep_precision_choice precision,
-                         way *ways, uint32_t n)
-{
-    const ep_dla_choice usual = has_dla ? EP_DLA_FIRST : EP_DLA_NONE;
-    bool has_gpu = false;
-    for (uint32_t d = 0; d < (o->n_dlas ? o->n_dlas : 1); d++) {
-        const ep_dla_choice dla = o->n_dlas ? o->dlas[d] : usual;
-        for (uint32_t i = 0;; i++) {
-            const char *strategy = o->n_strategies == 0  ? ep_strategy_name(i)
-                                   : i < o->n_strategies ? o->strategies[i]
-                                                         : NULL;
-            if (!strategy) break;
-            /* the first strategy is the GPU alone, as every strategy is without a DLA */
-            const bool is_gpu = dla == EP_DLA_NONE || strcmp(strategy, ep_strategy_name(0)) == 0;
-            if (is_gpu && has_gpu) continue;
-            has_gpu |= is_gpu;
-            ways[n++] = (way){.precision = precision, .dla = dla, .strategy = strategy};
-        }
-    }
-    return n;
-}
-
-/* As many as there are if none is left out. */
-static uint64_t most_ways(const ep_sweep_options *o)
-{
-    uint32_t strategies = o->n_strategies;
-    if (strategies == 0) {
-        while (ep_strategy_name(strategies)) strategies++;
-    }
-    return (uint64_t)o->n_precisions * (o->n_dlas ? o->n_dlas : 1) * strategies;
-}
-
-static uint32_t list_ways(const ep_sweep_options *o, const ep_machine *machine, way *ways)
-{
-    uint32_t n = 0;
-    for (uint32_t p = 0; p < o->n_precisions; p++) {
-        n = add_ways(o, machine->dla.cores > 0, o->precisions[p], ways, n);
-    }
-    return n;
-}
+/* ---- modes ------------------------------------------------------------------ */
 
 /* Modes of the machine, named in the arena of the sweep. */
 static ep_status list_modes(sweep *s, ep_arena *arena, ep_error *err)
@@ -118,7 +65,7 @@ static ep_status list_modes(sweep *s, ep_arena *arena, ep_error *err)
 
 /* ---- a chunk ------------------------------------------------------------------------------- */
 
-static way *way_of(const sweep *s, uint64_t index)
+static ep__way *way_of(const sweep *s, uint64_t index)
 {
     return &s->ways[index / (s->axes.clock_points * s->n_modes)];
 }
@@ -128,13 +75,15 @@ static void name_point(sweep *s, uint32_t i)
 {
     const uint64_t index = s->first + i;
     const uint32_t m = (uint32_t)(index % s->n_modes);
-    const way *w = way_of(s, index);
+    const ep__way *w = way_of(s, index);
     ep_sweep_point *p = &s->points[i];
     *p = (ep_sweep_point){.hardware = s->hardware,
                           .model = s->model,
                           .model_index = s->model_index,
                           .mode = s->mode_names[m],
                           .strategy = w->strategy,
+                          .streams = w->has_streams ? ep_engine_name(w->streams) : NULL,
+                          .others = s->options->others,
                           .batch = s->batch,
                           .precision = w->precision,
                           .dla = w->dla};
@@ -145,39 +94,10 @@ static void name_point(sweep *s, uint32_t i)
     p->budget_w = s->point_modes[i].budget_w;
 }
 
-/* As many digits as files have. */
-static double rounded(double value)
-{
-    char text[32];
-    (void)snprintf(text, sizeof text, "%.6g", value);
-    return strtod(text, NULL);
-}
-
 static ep_status evaluate(sweep *s, uint32_t i, ep_arena *arena)
 {
-    ep_sweep_point *p = &s->points[i];
-    const way *w = way_of(s, s->first + i);
     const ep_point at = ep_point_of(s->machine, &s->point_modes[i]);
-    const ep_run_options options = {.batch = s->batch,
-                                    .dla_cores = w->dla == EP_DLA_BOTH && at.dla_cores > 1 ? 2 : 1};
-    ep_error why = w->why;
-    ep_status status = w->status;
-    ep_run run;
-    if (status == EP_OK) {
-        status = ep_sim_run(&w->planned->plan, w->planned->costs, &at, &options, arena, &run, &why);
-    }
-    if (status == EP_INFEASIBLE) {
-        (void)snprintf(p->cannot_run, sizeof p->cannot_run, "%.159s", why.text);
-        return EP_OK;
-    }
-    if (status != EP_OK) return status;
-    (void)snprintf(p->bound, sizeof p->bound, "%s", run.bound);
-    p->latency_ms = rounded(run.latency_ns / 1e6);
-    p->throughput_ips = rounded(run.throughput_ips);
-    p->power_w = rounded(run.power_w);
-    p->energy_mj = rounded(run.energy_mj);
-    p->over_budget = run.over_budget;
-    return EP_OK;
+    return ep__way_run(way_of(s, s->first + i), &at, arena, &s->points[i]);
 }
 
 static void evaluate_piece(uint64_t begin, uint64_t end, void *context)
@@ -195,12 +115,10 @@ static void make_plans(uint64_t begin, uint64_t end, void *context)
 {
     sweep *s = context;
     for (uint64_t i = begin; i < end; i++) {
-        way *w = &s->ways[i];
-        if (!w->is_needed || w->is_made) continue;
-        const ep_plan_options options = {.precision = w->precision, .dla = w->dla};
-        w->status =
-            ep_plan_make(s->layers, s->machine, w->strategy, &options, &w->planned, &w->why);
-        w->is_made = true;
+        ep__way *w = &s->ways[i];
+        if (w->is_needed && !w->is_made) {
+            ep__way_plan(w, &s->options->plan, s->layers, s->machine);
+        }
     }
 }
 
@@ -242,13 +160,13 @@ static ep_status do_chunk(sweep *s, uint32_t n, ep_error *err)
 static ep_status do_points(sweep *s, ep_arena *arena, ep_error *err)
 {
     EP_TRY(list_modes(s, arena, err));
-    s->n_ways = list_ways(s->options, s->machine, s->ways);
+    s->n_ways = ep__list_ways(s->options, s->machine, s->ways);
     const uint64_t n = s->n_ways * s->axes.clock_points * s->n_modes;
     ep_status status = EP_OK;
     for (s->first = 0; s->first < n && status == EP_OK; s->first += CHUNK) {
         status = do_chunk(s, (uint32_t)ep_min_u64(n - s->first, CHUNK), err);
     }
-    for (uint32_t w = 0; w < s->n_ways; w++) ep_planned_free(s->ways[w].planned);
+    for (uint32_t w = 0; w < s->n_ways; w++) ep__way_free(&s->ways[w]);
     return status;
 }
 
@@ -286,7 +204,8 @@ static ep_status do_model(sweep *s, const char *path, int64_t batch, ep_error *e
 {
     ep_network *imported = NULL, *network = NULL;
     ep_layers *layers = NULL;
-    const ep_specialize_options options = {.batch = batch};
+    ep_specialize_options options = s->options->network;
+    options.batch = batch;
     EP_TRY(ep_network_load(path, &imported, err));
     ep_status status = ep_specialize(imported, &options, &network, err);
     if (status == EP_OK) status = ep_layers_build(network, &layers, err);
@@ -316,7 +235,7 @@ static ep_status count_points(sweep *s, ep_error *err)
         if (status == EP_OK) {
             s->machine = machine;
             status = list_modes(s, arena, err);
-            s->all += list_ways(s->options, machine, s->ways) * s->axes.part_points *
+            s->all += ep__list_ways(s->options, machine, s->ways) * s->axes.part_points *
                       s->axes.clock_points * s->n_modes;
         }
         ep_machine_free(machine);
@@ -331,7 +250,7 @@ ep_status ep_sweep_run(const ep_sweep_options *options, const ep_sweep_sink *sin
 {
     sweep s = {.options = options, .sink = sink, .arena = arena};
     EP_TRY(ep__sweep_axes_of(options, &s.axes, err));
-    s.ways = EP_NEW(arena, way, most_ways(options));
+    s.ways = EP_NEW(arena, ep__way, ep__most_ways(options));
     s.points = EP_NEW(arena, ep_sweep_point, CHUNK);
     s.point_modes = EP_NEW(arena, ep_mode, CHUNK);
     s.statuses = EP_NEW(arena, ep_status, CHUNK);

@@ -1,42 +1,17 @@
 /* A machine of a sweep: what its axes change. Axes of the operating point change a copy of a mode,
  * all others the machine itself. */
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "study/sweep_internal.h"
 
-/* Keys of the operating point, as hwmodels takes them, and what of a mode they are. */
-static const struct clock_key {
-    const char *key;
-    size_t offset;
-    bool is_count;
-} clock_keys[] = {
-    {"gpu.clock_mhz", offsetof(ep_mode, gpu_mhz), false},
-    {"gpu.tpcs", offsetof(ep_mode, gpu_tpcs), true},
-    {"dla.clock_mhz", offsetof(ep_mode, dla_mhz), false},
-    {"dla.count", offsetof(ep_mode, dla_cores), true},
-    {"dram.clock_mhz", offsetof(ep_mode, dram_mhz), false},
-    {"cpu.clock_mhz", offsetof(ep_mode, cpu_mhz), false},
-    {"cpu.online", offsetof(ep_mode, cpu_online), true},
-    {"budget_w", offsetof(ep_mode, budget_w), false},
-};
-
-static const struct clock_key *find_clock(const char *key)
-{
-    for (size_t i = 0; i < sizeof clock_keys / sizeof *clock_keys; i++) {
-        if (strcmp(clock_keys[i].key, key) == 0) return &clock_keys[i];
-    }
-    return NULL;
-}
-
 static ep_status check_axis(const ep_sweep_options *options, uint32_t a, ep_error *err)
 {
     const ep_axis *axis = &options->axes[a];
     const size_t length = strlen(axis->key);
-    const struct clock_key *clock = find_clock(axis->key);
-    EP_FAIL_IF(clock && clock->is_count &&
+    bool is_count = false;
+    EP_FAIL_IF(ep_mode_has(axis->key, &is_count) && is_count &&
                    (axis->begin != floor(axis->begin) || axis->step != floor(axis->step)),
                err, EP_BAD_USAGE, "--set %s: wants whole numbers", axis->key);
     for (uint32_t b = 0; b < a; b++) {
@@ -59,7 +34,8 @@ ep_status ep__sweep_axes_of(const ep_sweep_options *options, ep__sweep_axes *out
     for (uint32_t a = 0; a < options->n_axes; a++) {
         const ep_axis *axis = &options->axes[a];
         EP_TRY(check_axis(options, a, err));
-        const bool is_clock = find_clock(axis->key);
+        bool is_count;
+        const bool is_clock = ep_mode_has(axis->key, &is_count);
         uint64_t *points = is_clock ? &out->clock_points : &out->part_points;
         EP_FAIL_IF(ep_mul_overflows(*points, axis->n, points) || *points > UINT32_MAX, err,
                    EP_BAD_USAGE, "--set: the ranges have more than %u points", UINT32_MAX);
@@ -129,15 +105,10 @@ void ep__sweep_set_mode(const ep__sweep_axes *axes, uint64_t clock, ep_mode *mod
     double values[EP__MAX_AXES];
     values_of(axes->clocks, axes->n_clocks, clock, values);
     for (uint32_t a = 0; a < axes->n_clocks; a++) {
-        const struct clock_key *key = find_clock(axes->clocks[a]->key);
-        char *field = (char *)mode + key->offset;
-        if (key->is_count) {
-            *(int64_t *)(void *)field = (int64_t)values[a];
-        } else {
-            *(double *)(void *)field = values[a];
-        }
+        const char *key = axes->clocks[a]->key;
+        ep_mode_set(mode, key, values[a]);
         const size_t length = strlen(set);
-        (void)snprintf(set + length, size - length, "%s%s=%.12g", length ? ", " : "", key->key,
+        (void)snprintf(set + length, size - length, "%s%s=%.12g", length ? ", " : "", key,
                        values[a]);
     }
 }

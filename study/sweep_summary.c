@@ -5,20 +5,21 @@
 #include "study/study.h"
 
 /* At least as good in everything. */
-static bool covers(const ep_sweep_point *a, const ep_sweep_point *b)
+static bool covers(const ep_sweep_summary *s, const ep_sweep_point *a, const ep_sweep_point *b)
 {
     return a->latency_ms <= b->latency_ms && a->energy_mj <= b->energy_mj &&
-           a->power_w <= b->power_w;
+           a->power_w <= b->power_w &&
+           (!s->by_throughput || a->throughput_ips >= b->throughput_ips);
 }
 
 static ep_status add_to_front(ep_sweep_summary *s, const ep_sweep_point *point, ep_error *err)
 {
     for (uint32_t i = 0; i < s->n_front; i++) {
-        if (covers(&s->front[i], point)) return EP_OK;
+        if (covers(s, &s->front[i], point)) return EP_OK;
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->n_front; i++) {
-        if (!covers(point, &s->front[i])) s->front[kept++] = s->front[i];
+        if (!covers(s, point, &s->front[i])) s->front[kept++] = s->front[i];
     }
     s->n_front = kept;
     EP_TRY(

@@ -15,6 +15,21 @@ const char *ep_scenario_name(uint32_t scenario)
     return scenario < EP_SCENARIO_COUNT ? names[scenario] : NULL;
 }
 
+ep_status ep_lane_plan(const ep_layers *layers, const ep_machine *machine, ep_device device,
+                       const ep_plan_options *options, const uint32_t loadables[2],
+                       ep_planned **out, ep_error *err)
+{
+    const bool on_dla = ep_device_is_dla(device);
+    EP_FAIL_IF(on_dla && machine->dla.cores == 0, err, EP_INFEASIBLE, "%s has no DLA",
+               machine->name);
+    ep_plan_options own = *options;
+    own.dla = on_dla ? EP_DLA_FIRST : EP_DLA_NONE;
+    own.no_fallback &= on_dla;
+    own.loadables_used = loadables[device == EP_DLA1];
+    own.loadables_used_total = loadables[0] + loadables[1];
+    return ep_plan_make(layers, machine, on_dla ? "greedy" : "gpu", &own, out, err);
+}
+
 typedef struct setup {
     const ep_workload *workload;
     ep_arena *arena;

@@ -12,9 +12,13 @@ static void gelu_hint(const ep__rule_context *c, ep_refusal *refusal)
         ep__hint(
             c, refusal, EP_CHANGE_EXACT,
             "Write it as 0.5 x * (1 + Tanh(0.7979 x * (1 + 0.04472 x * x))): Scale, Mul, Tanh.");
+        ep__instead(
+            c, refusal,
+            "Mul x; Mul 0.044715; Add 1; Mul x; Mul 0.7978846; Tanh; Add 1; Mul x; Mul 0.5");
     } else {
         ep__hint(c, refusal, EP_CHANGE_APPROXIMATE,
                  "Write it as x * Sigmoid(1.702 x): Scale, Sigmoid, Mul.");
+        ep__instead(c, refusal, "Mul 1.702; Sigmoid; Mul x");
     }
 }
 
@@ -25,12 +29,16 @@ static void function_hint(const ep__rule_context *c, ep_refusal *refusal)
     case EP_FN_HARD_SWISH:
         ep__hint(c, refusal, EP_CHANGE_EXACT,
                  "Write it as x * Clip(x + 3, 0, 6) / 6: Scale, Clip, Mul.");
+        ep__instead(c, refusal, "Add 3; Clip 0 6; Mul 0.16666667; Mul x");
         return;
-    case EP_FN_HARD_SIGMOID:
+    case EP_FN_HARD_SIGMOID: {
+        const double alpha = (double)ep_attr_float(node, "alpha", 0.2F);
+        const double beta = (double)ep_attr_float(node, "beta", 0.5F);
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as Clip(%.6g x + %.6g, 0, 1): Scale, Clip.",
-                 (double)ep_attr_float(node, "alpha", 0.2F),
-                 (double)ep_attr_float(node, "beta", 0.5F));
+                 alpha, beta);
+        ep__instead(c, refusal, "Mul %.9g; Add %.9g; Clip 0 1", alpha, beta);
         return;
+    }
     case EP_FN_GELU: gelu_hint(c, refusal); return;
     default: break;
     }
@@ -38,9 +46,12 @@ static void function_hint(const ep__rule_context *c, ep_refusal *refusal)
         ep__hint(c, refusal, EP_CHANGE_EXACT,
                  "Write it as x * Sigmoid(%.4g x): Scale, Sigmoid, Mul.",
                  (double)ep_attr_float(node, "alpha", 1));
+        ep__instead(c, refusal, "Mul %.9g; Sigmoid; Mul x",
+                    (double)ep_attr_float(node, "alpha", 1));
     } else {
         ep__hint(c, refusal, EP_CHANGE_RETRAIN, "Replace %s by Relu and retrain.",
                  c->layer->function == EP_FN_OTHER_ACTIVATION ? c->layer->op : "it");
+        ep__instead(c, refusal, "Relu");
     }
 }
 
@@ -85,22 +96,29 @@ static void clip_hint(const ep__rule_context *c, double min, double max, ep_refu
     if (c->layer->n_inputs > 1) return; /* the bounds are computed */
     if (is_absent(min) && is_absent(max)) {
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Remove it: it has no bounds.");
+        ep__instead(c, refusal, "%s", "");
     } else if (is_absent(max) && min == 0) {
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as Relu.");
+        ep__instead(c, refusal, "Relu");
     } else if (is_absent(max)) {
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as Relu(x%s)%s: Scale, Relu, Scale.",
                  term(-min, down), term(min, up));
+        ep__instead(c, refusal, "Add %.9g; Relu; Add %.9g", -min, min);
     } else if (is_absent(min)) {
         ep__hint(c, refusal, EP_CHANGE_EXACT,
                  "Write it as %.6g - Relu(%.6g - x): Scale, Relu, Scale.", max, max);
+        ep__instead(c, refusal, "Mul -1; Add %.9g; Relu; Mul -1; Add %.9g", max, max);
     } else if (width >= (double)range.min && width <= (double)range.max) {
         ep__hint(c, refusal, EP_CHANGE_EXACT,
                  "Write it as Clip(x%s, 0, %.6g)%s: Scale, Clip, Scale.", term(-min, down), width,
                  term(min, up));
+        ep__instead(c, refusal, "Add %.9g; Clip 0 %.9g; Add %.9g", -min, width, min);
     } else if (width > 0) {
         ep__hint(c, refusal, EP_CHANGE_EXACT,
                  "Write it as %.6g Clip((x%s) / %.6g, 0, 1)%s: Scale, Clip, Scale.", width,
                  term(-min, down), width, term(min, up));
+        ep__instead(c, refusal, "Add %.9g; Mul %.9g; Clip 0 1; Mul %.9g; Add %.9g", -min, 1 / width,
+                    width, min);
     }
 }
 

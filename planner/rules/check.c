@@ -95,6 +95,19 @@ void ep__hint(const ep__rule_context *c, ep_refusal *refusal, ep_change change, 
     ep_text_free(&text);
 }
 
+void ep__instead(const ep__rule_context *c, ep_refusal *refusal, const char *format, ...)
+{
+    ep_text text = {0};
+    va_list args;
+    va_start(args, format);
+    ep_text_vprintf(&text, format, args);
+    va_end(args);
+    refusal->instead =
+        text.failed ? NULL : ep_arena_string(c->arena, ep_text_cstr(&text), text.length);
+    if (!refusal->instead) refusal->hint = NULL; /* out of memory */
+    ep_text_free(&text);
+}
+
 void ep__bound_range(ep_refusal *refusal, ep_range range)
 {
     if (range.min == range.max) {

@@ -18,6 +18,7 @@ static void function_hint(const ep__rule_context *c, ep_refusal *refusal)
     const int power = c->layer->function == EP_FN_POW ? whole_power(c) : 0;
     if (power) {
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as x * x%s.", power == 3 ? " * x" : "");
+        ep__instead(c, refusal, "Mul x%s", power == 3 ? "; Mul x" : "");
     } else if (c->layer->function == EP_FN_DIV || c->layer->function == EP_FN_POW) {
         ep__hint(c, refusal, EP_CHANGE_SETTING, "Use DLA software that has it: %s is in trt-10.x.",
                  c->layer->op);

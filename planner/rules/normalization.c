@@ -28,6 +28,7 @@ static bool normalization(const ep__rule_context *c, ep_refusal *refusal)
     if (is_normalized(c)) return true;
     ep__value(refusal, "%s", c->layer->op);
     ep__bound(refusal, "BatchNormalization");
+    ep__instead(c, refusal, "Mul 1; Add 0"); /* it is such a Scale, of whatever constants */
     return false;
 }
 

@@ -81,6 +81,9 @@ void ep__bound_range(ep_refusal *refusal, ep_range range); /* "1..32" */
 /* Replaces the rule's hint, and what following it takes, by one for this layer. */
 void ep__hint(const ep__rule_context *c, ep_refusal *refusal, ep_change change, const char *format,
               ...) EP_PRINTF(4, 5);
+/* After it: the same as steps (ep_refusal.instead). */
+void ep__instead(const ep__rule_context *c, ep_refusal *refusal, const char *format, ...)
+    EP_PRINTF(3, 4);
 
 static inline bool ep__within(ep_range range, int64_t value)
 {

@@ -16,6 +16,7 @@ static bool function(const ep__rule_context *c, ep_refusal *refusal)
                  c->layer->op);
     } else if (strcmp(c->layer->op, "Neg") == 0) {
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as Mul by -1.");
+        ep__instead(c, refusal, "Mul -1");
     } else if (strcmp(c->layer->op, "Not") == 0) {
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Write it as 1 - x of maps of 0 and 1.");
     }

@@ -104,19 +104,26 @@ void ep__whole_map_hint(const ep__rule_context *c, const char *what, int64_t hei
     const int64_t max = c->limits->pool_window.max;
     if (height == 1 && width == 1) {
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Remove it: the map is one element.");
+        ep__instead(c, refusal, "%s", "");
         return;
     }
     const int n_high = factors(height, max, high), n_wide = factors(width, max, wide);
     if (n_high > 0 && n_wide > 0) {
-        ep_text steps = {0};
+        ep_text steps = {0}, instead = {0};
         const int n = n_high > n_wide ? n_high : n_wide;
         for (int i = n; i-- > 0;) {
             const int64_t h = i < n_high ? high[i] : 1, w = i < n_wide ? wide[i] : 1;
             ep_text_printf(&steps, "%s%" PRId64 "x%" PRId64, i == n - 1 ? "" : " after ", h, w);
         }
+        for (int i = 0; i < n; i++) {
+            const int64_t h = i < n_high ? high[i] : 1, w = i < n_wide ? wide[i] : 1;
+            ep_text_printf(&instead, "%s%s %" PRId64 " %" PRId64, i ? "; " : "", what, h, w);
+        }
         ep__hint(c, refusal, EP_CHANGE_EXACT, "Use %s %s, strides as windows%s.", what,
                  ep_text_cstr(&steps), then);
-        if (steps.failed) refusal->hint = NULL;
+        if (!then[0]) ep__instead(c, refusal, "%s", ep_text_cstr(&instead));
+        if (steps.failed || instead.failed) refusal->hint = NULL;
+        ep_text_free(&instead);
         ep_text_free(&steps);
         return;
     }

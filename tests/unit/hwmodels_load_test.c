@@ -422,6 +422,12 @@ static void test_not_found(void **state)
         {"toaster", NULL, NULL,
          "hardware model 'toaster': looked in no folder; give a path with a slash (./toaster) or "
          "set PLAN_HW_PATH"},
+        {"orin-agy", FOLDER, NULL,
+         "hardware model 'orin-agy': looked in " FOLDER "; did you mean orin-agx? give a path with "
+         "a slash (./orin-agy) or set PLAN_HW_PATH"},
+        {"xavier", FOLDER, NULL,
+         "hardware model 'xavier': looked in " FOLDER "; did you mean xavier-agx, xavier-nx? give "
+         "a path with a slash (./xavier) or set PLAN_HW_PATH"},
         {"", NULL, NULL, "hardware model: the name is empty"},
         {"..", FOLDER, NULL,
          "hardware model '..': looked in " FOLDER "; give a path with a slash (./..) or set "

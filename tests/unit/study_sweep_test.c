@@ -95,6 +95,21 @@ static void front_leaves_out_what_is_covered(void **state)
     (void)state;
 }
 
+/* Slower, hotter and hungrier, but more images: batches of many. */
+static void throughput_counts_where_asked(void **state)
+{
+    ep_sweep_point one = point("one", 1, 10, 10), batch = point("batch", 8, 10, 12);
+    batch.throughput_ips = 2000;
+    for (int by_throughput = 0; by_throughput < 2; by_throughput++) {
+        ep_sweep_summary s = {.by_throughput = by_throughput};
+        assert_int_equal(ep_sweep_summary_add(&s, &batch, NULL), EP_OK);
+        assert_int_equal(ep_sweep_summary_add(&s, &one, NULL), EP_OK);
+        assert_int_equal(s.n_front, by_throughput ? 2 : 1);
+        ep_sweep_summary_free(&s);
+    }
+    (void)state;
+}
+
 /* From (1, 40) to (9, 0) in (ms, mJ): (3, 10) lies 1 - 1/4 - 1/4 = 1/2 below the line, (5, 8) lies
  * 1 - 1/2 - 1/5 = 3/10 below, (8, 6) above it. (30, 40) has the least power and does not move the
  * ends. */
@@ -180,6 +195,7 @@ int main(void)
         cmocka_unit_test(takes_ranges),
         cmocka_unit_test(refuses_what_is_no_range),
         cmocka_unit_test(front_leaves_out_what_is_covered),
+        cmocka_unit_test(throughput_counts_where_asked),
         cmocka_unit_test(knee_is_farthest_below_the_line),
         cmocka_unit_test(there_may_be_no_knee),
         cmocka_unit_test(limits_choose),
