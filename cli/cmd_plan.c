@@ -41,6 +41,7 @@ enum {
     JSON,
     CSV,
     LAYERS,
+    KERNELS,
     TRACE,
     GANTT,
     N_OPTIONS
@@ -92,6 +93,7 @@ static const ep__option options[N_OPTIONS] = {
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
+    [KERNELS] = {"--kernels", NULL, "a table of kernels too: tactics, and where their time goes"},
     [TRACE] = {"--trace", "FILE",
                "writes a timeline of the first mode: for Perfetto, or a picture, FILE.svg"},
     [GANTT] = {"--gantt", NULL, "a timeline of the first mode as text"},
@@ -167,7 +169,7 @@ static ep__workload_request workload_request(const planning *job)
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS};
+    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS, KERNELS};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
@@ -194,6 +196,8 @@ static ep_status check_options(planning *job, ep_error *err)
     EP_FAIL_IF(given[JSON] && given[CSV], err, EP_BAD_USAGE, "--json and --csv exclude each other");
     EP_FAIL_IF(given[CSV] && given[LAYERS], err, EP_BAD_USAGE,
                "--csv has no layers: leave --layers out, or give --json");
+    EP_FAIL_IF(given[CSV] && given[KERNELS], err, EP_BAD_USAGE,
+               "--csv has no kernels: leave --kernels out, or give --json");
     uint32_t precision = EP_CHOOSE_INT8, dla = EP_DLA_FIRST, strategy;
     uint32_t level = EP_SEARCH_LEVEL_DEFAULT;
     if (given[PRECISION]) {
@@ -310,6 +314,7 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                               .n_plans = job->n_plans,
                               .plans = job->plans,
                               .show_layers = job->given[LAYERS],
+                              .show_kernels = job->given[KERNELS],
                               .governor = job->limits.governor,
                               .heat_options = job->limits.heat ? &job->limits.heat_options : NULL};
     if (job->given[TEGRASTATS]) EP_TRY(write_tegrastats(&report, job->given[TEGRASTATS], err));

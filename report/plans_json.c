@@ -76,8 +76,7 @@ void ep__json_refused(ep_text *out, const ep_verdict *verdict)
     ep__json_close(out, ']');
 }
 
-/* Of the kernel; null where there is no choice of one: on the DLA, and for views. */
-static void write_tactic(ep_text *out, const ep_planned *planned, const ep_run *run, uint32_t k)
+void ep__json_tactic(ep_text *out, const ep_planned *planned, const ep_run *run, uint32_t k)
 {
     char name[EP_TACTIC_TEXT] = "";
     if (k != EP_NO_INDEX) ep_cost_tactic_name(&planned->costs[k], run->tactic[k], name);
@@ -110,7 +109,7 @@ static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *
         } else {
             ep__json_text(out, "kernel", plan->kernels[k].name);
         }
-        write_tactic(out, planned, run, k);
+        ep__json_tactic(out, planned, run, k);
         ep__json_refused(out, planned->verdicts ? &planned->verdicts[i] : NULL);
         ep__json_close(out, '}');
     }
@@ -150,9 +149,11 @@ static void write_power(ep_text *out, const ep_run *run)
     ep__json_close(out, '}');
 }
 
-static void write_run(ep_text *out, const ep_report *report, const ep_report_plan *plan,
-                      const ep_run *run, const uint32_t *kernel_of)
+static void write_run(ep_text *out, const ep_report *report, uint32_t p, uint32_t m,
+                      const uint32_t *kernel_of)
 {
+    const ep_report_plan *plan = &report->plans[p];
+    const ep_run *run = ep__run_of(report, p, m);
     ep__json_number(out, "latency_ms", run->latency_ns / 1e6);
     ep__json_number(out, "throughput_ips", run->throughput_ips);
     ep__json_number(out, "power_w", run->power_w);
@@ -166,6 +167,7 @@ static void write_run(ep_text *out, const ep_report *report, const ep_report_pla
     ep__json_placement(out, plan->planned, run);
     write_memory(out, report->machine, &plan->footprint);
     write_layers(out, plan->planned, run, kernel_of);
+    if (report->show_kernels) ep__json_kernels(out, report, p, m);
 }
 
 /* `kernel_of` is per plan: the kernel of each layer. */
@@ -188,7 +190,7 @@ static void write_mode(ep_text *out, const ep_report *report, uint32_t m,
         ep__json_text(out, "strategy", plan->planned->plan.strategy);
         if (run) {
             ep__json_limited(out, report, p, m);
-            write_run(out, report, plan, run, kernel_of[p]);
+            write_run(out, report, p, m, kernel_of[p]);
         } else {
             ep__json_text(out, "cannot_run", plan->cannot_run[m]);
         }
