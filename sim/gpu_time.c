@@ -26,7 +26,8 @@ static inline sm_work busiest_sm(const ep_gpu *gpu, const ep_phases *p, double s
  * successors in the same place. */
 static double sm_cycles(const ep_phases *p, const sm_work *w)
 {
-    return ep__most(p->start_cycles + w->blocks * (w->busy + w->store),
+    return w->rounds * p->lockstep_cycles +
+           ep__most(p->start_cycles + w->blocks * (w->busy + w->store),
                     w->rounds * (p->start_cycles + ep__most(w->busy, p->wait_cycles) + w->store));
 }
 
@@ -72,7 +73,7 @@ void ep__gpu_add_parts(const ep_phases *p, const ep_point *point, ep_parts *part
     ep__add_part(parts, "CUDA cores", w.blocks * p->cuda_tile_cycles * ns);
     ep__add_part(parts, "shared memory", w.blocks * p->shared_tile_cycles * ns);
     ep__add_part(parts, "L2 to SM", w.blocks * w.load * ns);
-    ep__add_part(parts, "steps", w.rounds * p->wait_cycles * ns);
+    ep__add_part(parts, "steps", w.rounds * (p->wait_cycles + p->lockstep_cycles) * ns);
     ep__add_part(parts, "store", w.blocks * w.store * ns);
     ep__add_part(parts, "L2", (p->l2_bytes + p->store_bytes) / gpu->l2_bytes_per_clock * ns);
     ep__add_part(parts, "DRAM", dram_ns(p, point));

@@ -30,6 +30,8 @@ typedef struct ep_phases {
     double cuda_tile_cycles;   /* GPU: the same, on the CUDA cores and special-function units */
     double shared_tile_cycles; /* GPU: the same, moving operands through shared memory */
     double wait_cycles;        /* GPU: the least that the steps of a tile take, one after another */
+    double lockstep_cycles;    /* GPU: the same where blocks of an SM wait at the same time, so
+                                  that none works while another waits */
     double start_cycles;       /* GPU: of a tile before and after its steps; nothing hides it but
                                   other tiles on the SM */
     double serial_cycles;      /* GPU: before the first tile or after the last */
