@@ -54,6 +54,7 @@ enum {
     JSON,
     CSV,
     LAYERS,
+    KERNELS,
     TRACE,
     GANTT,
     N_OPTIONS
@@ -124,6 +125,7 @@ static const ep__option options[N_OPTIONS] = {
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
+    [KERNELS] = {"--kernels", NULL, "a table of kernels too: tactics, and where their time goes"},
     [TRACE] = {"--trace", "FILE",
                "writes a timeline of the first mode: for Perfetto, or a picture, FILE.svg"},
     [GANTT] = {"--gantt", NULL, "a timeline of the first mode as text"},
@@ -256,12 +258,12 @@ static ep_status check_kinds(const planning *job, ep_error *err)
 {
     static const int of_one_plan[] = {STRATEGY,  DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
                                       DLA,       LAYERS,      LAYER_DEVICES, LAYER_PRECISIONS,
-                                      SAVE,      LOAD};
+                                      SAVE,      LOAD,        KERNELS};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     static const int not_of_pareto[] = {
         MODEL,      STREAMS, SCENARIO, OBJECTIVE, DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
         GOVERNOR,   AMBIENT, HEATSINK, DURATION,  SAVE,        LAYER_DEVICES, LAYER_PRECISIONS,
-        TEGRASTATS, LAYERS,  TRACE,    GANTT,     LOAD};
+        TEGRASTATS, LAYERS,  TRACE,    GANTT,     LOAD,        KERNELS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -292,6 +294,8 @@ static ep_status check_options(planning *job, ep_error *err)
     EP_FAIL_IF(given[JSON] && given[CSV], err, EP_BAD_USAGE, "--json and --csv exclude each other");
     EP_FAIL_IF(given[CSV] && given[LAYERS], err, EP_BAD_USAGE,
                "--csv has no layers: leave --layers out, or give --json");
+    EP_FAIL_IF(given[CSV] && given[KERNELS], err, EP_BAD_USAGE,
+               "--csv has no kernels: leave --kernels out, or give --json");
     uint32_t precision = EP_CHOOSE_INT8, dla = EP_DLA_FIRST, strategy;
     uint32_t level = EP_SEARCH_LEVEL_DEFAULT;
     if (given[PRECISION]) {
@@ -376,6 +380,7 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                               .n_plans = job->plans.n_plans,
                               .plans = job->plans.plans,
                               .show_layers = job->given[LAYERS],
+                              .show_kernels = job->given[KERNELS],
                               .governor = job->limits.governor,
                               .heat_options = job->limits.heat ? &job->limits.heat_options : NULL,
                               .loaded = job->file ? &job->loaded : NULL};

@@ -76,8 +76,7 @@ void ep__json_refused(ep_text *out, const ep_verdict *verdict)
     ep__json_close(out, ']');
 }
 
-/* Of the kernel; null where there is no choice of one: on the DLA, and for views. */
-static void write_tactic(ep_text *out, const ep_planned *planned, const ep_run *run, uint32_t k)
+void ep__json_tactic(ep_text *out, const ep_planned *planned, const ep_run *run, uint32_t k)
 {
     char name[EP_TACTIC_TEXT] = "";
     if (k != EP_NO_INDEX) ep_cost_tactic_name(&planned->costs[k], run->tactic[k], name);
@@ -110,7 +109,7 @@ static void write_layers(ep_text *out, const ep_planned *planned, const ep_run *
         } else {
             ep__json_text(out, "kernel", plan->kernels[k].name);
         }
-        write_tactic(out, planned, run, k);
+        ep__json_tactic(out, planned, run, k);
         ep__json_refused(out, planned->verdicts ? &planned->verdicts[i] : NULL);
         ep__json_close(out, '}');
     }
@@ -182,6 +181,7 @@ static bool write_run(ep_text *out, const ep_report *report, uint32_t p, uint32_
     write_search(out, planned);
     write_memory(out, report->machine, ep__footprint_of(report, p, m));
     write_layers(out, planned, run, kernel_of);
+    if (report->show_kernels) ep__json_kernels(out, report, p, m);
     free(kernel_of);
     return true;
 }

@@ -10,4 +10,11 @@ void ep__json_placement(ep_text *out, const ep_planned *planned, const ep_run *r
 /* The field `refused` of a layer; `verdict` is NULL when the DLA was not asked. */
 void ep__json_refused(ep_text *out, const ep_verdict *verdict);
 
+/* The field `tactic` of kernel `k` (EP_NO_INDEX: none); null where there is no choice of one: on
+ * the DLA, and for views. */
+void ep__json_tactic(ep_text *out, const ep_planned *planned, const ep_run *run, uint32_t k);
+
+/* The field `kernels` of plan `p`, which runs in mode `m`: each with where its time goes. */
+void ep__json_kernels(ep_text *out, const ep_report *report, uint32_t p, uint32_t m);
+
 #endif

@@ -54,7 +54,7 @@ typedef struct ep_report {
     const ep_mode *const *modes;
     uint32_t n_plans;
     const ep_report_plan *plans; /* the headline last: the table's rows are in this order */
-    bool show_layers;
+    bool show_layers, show_kernels;
     bool governor;                       /* runs are at clocks within the budget of their mode */
     const ep_heat_options *heat_options; /* NULL: not asked for */
     const ep_report_loaded *loaded;      /* NULL: the plans were made now */
@@ -66,7 +66,7 @@ const char *ep_report_dla_name(uint32_t choice);       /* an ep_dla_choice */
 
 /* For people, at most `width` columns where names can be cut (0: no terminal, as wide as needed):
  * a title, a placement line, the refusals grouped by rule, a table of modes and strategies, memory;
- * with show_layers a table of layers. Placement, refusals, memory and layers are those of the
+ * with show_layers a table of layers, with show_kernels one of kernels. Placement, refusals, memory and layers are those of the
  * headline plan, times those of the first mode that it runs in. */
 ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out, ep_error *err);
 /* For programs: docs/json.md. */

@@ -238,5 +238,6 @@ ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out,
         ep_text_printf(out, "\n");
         EP_TRY(ep__layers_section(report, width, out, err));
     }
+    if (report->show_kernels) ep__kernels_section(report, width, out);
     return out->failed ? ep_fail_memory(err) : EP_OK;
 }

@@ -19,6 +19,10 @@ void ep__plugins_section(const ep_layers *layers, unsigned width, ep_text *out);
 /* One row a layer of the headline plan. */
 ep_status ep__layers_section(const ep_report *report, unsigned width, ep_text *out, ep_error *err);
 
+/* One row a kernel of the headline plan, with where its time goes; nothing when it runs in no mode.
+ */
+void ep__kernels_section(const ep_report *report, unsigned width, ep_text *out);
+
 /* Adds "Pooling Max": type and function, or type and operator where the function has no name. */
 void ep__type_cell(ep__columns *table, const ep_layer *layer);
 

@@ -53,6 +53,31 @@ const char *ep_cost_tactic_name(const ep_cost *cost, uint32_t tactic, char name[
     return name;
 }
 
+void ep__add_part(ep_parts *parts, const char *name, double ns)
+{
+    if (!(ns > 0)) return;
+    assert(parts->n < EP_MAX_PARTS);
+    uint32_t at = parts->n++;
+    for (; at > 0 && parts->part[at - 1].ns < ns; at--) parts->part[at] = parts->part[at - 1];
+    parts->part[at].name = name;
+    parts->part[at].ns = ns;
+}
+
+void ep_cost_parts(const ep_cost *cost, const ep_point *point, uint32_t tactic, ep_parts *parts)
+{
+    ep_phases phases;
+    const bool suits = ep_cost_phases(cost, point->machine, tactic, &phases);
+    assert(suits && !cost->is_view), (void)suits;
+    *parts = (ep_parts){0};
+    if (ep_device_is_dla(cost->device)) {
+        ep__dla_add_parts(&phases, point, parts);
+    } else if (phases.floor_us > 0) {
+        ep__dla_add_reformat_parts(&phases, point, parts);
+    } else {
+        ep__gpu_add_parts(&phases, point, parts);
+    }
+}
+
 /* INFINITY: it does not suit the kernel. */
 static double tactic_ns(const ep_cost *cost, const ep_point *point, uint32_t tactic)
 {

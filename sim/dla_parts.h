@@ -78,5 +78,7 @@ void ep__dla_reformat(const ep_machine *machine, const ep_plan *plan, const ep_k
 
 ep__breakdown ep__dla_evaluate(const ep_phases *phases, const ep_point *point);
 ep__breakdown ep__dla_evaluate_reformat(const ep_phases *phases, const ep_point *point);
+void ep__dla_add_parts(const ep_phases *p, const ep_point *point, ep_parts *parts);
+void ep__dla_add_reformat_parts(const ep_phases *p, const ep_point *point, ep_parts *parts);
 
 #endif

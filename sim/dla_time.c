@@ -31,6 +31,25 @@ ep__breakdown ep__dla_evaluate_reformat(const ep_phases *phases, const ep_point 
     return b;
 }
 
+void ep__dla_add_parts(const ep_phases *p, const ep_point *point, ep_parts *parts)
+{
+    const ep_dla *dla = &point->machine->dla;
+    const double ns = 1e3 / point->dla_mhz;
+    ep__add_part(parts, "pipes", p->cpipe_cycles * ns);
+    ep__add_part(parts, "post-processor", p->sdp_cycles * ns);
+    ep__add_part(parts, "Rubik", p->rubik_cycles * ns);
+    ep__add_part(parts, "BDMA", p->bdma_cycles * ns);
+    ep__add_part(parts, "DRAM", p->dram_bytes / (point->dla_dram_gbps * p->dram_share));
+    ep__add_part(parts, "gap", p->starts * dla->layer_gap_us * 1e3);
+    ep__add_part(parts, "fill", p->fills * dla->fill_cycles * ns);
+}
+
+void ep__dla_add_reformat_parts(const ep_phases *p, const ep_point *point, ep_parts *parts)
+{
+    ep__add_part(parts, "DRAM", p->dram_bytes / (point->dram_gbps * p->dram_share));
+    ep__add_part(parts, "hand-over", p->floor_us * 1e3);
+}
+
 double ep_sim_submit_ns(const ep_point *point)
 {
     const ep_dla *dla = &point->machine->dla;

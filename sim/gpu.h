@@ -67,5 +67,6 @@ void ep__timings_add(const ep_cost *cost, const ep_point *point, uint32_t tactic
 /* ---- gpu_time.c: phases at an operating point ----------------------------------------------- */
 
 ep__breakdown ep__evaluate_gpu(const ep_phases *phases, const ep_point *point);
+void ep__gpu_add_parts(const ep_phases *p, const ep_point *point, ep_parts *parts);
 
 #endif

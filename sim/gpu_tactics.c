@@ -17,16 +17,27 @@ typedef enum engine { TENSOR, CUDA, VECTOR } engine;
 typedef struct tile {
     engine engine;
     int m, n;
-    int level; /* of the builder's optimization from which on it is tried */
+    int level;         /* of the builder's optimization from which on it is tried */
+    int threads;       /* of a block */
+    int rows, columns; /* of C that a thread computes, where its operands come from shared memory on
+                          CUDA cores; else 0 */
 } tile;
 
-/* TensorRT's and CUTLASS' tiles, and for a single row a block that reads rows of B (a GEMV). */
+/* TensorRT's and CUTLASS' tiles on tensor cores. On CUDA cores those of cuBLAS, which names its
+ * kernels by them, and for up to eight rows blocks that read rows of B (a GEMV). */
 static const tile tiles[] = {
-    {TENSOR, 128, 128, 0}, {TENSOR, 64, 64, 0},   {TENSOR, 128, 64, 1}, {TENSOR, 64, 128, 1},
-    {TENSOR, 256, 128, 2}, {TENSOR, 128, 256, 2}, {TENSOR, 64, 32, 2},  {TENSOR, 128, 32, 3},
-    {TENSOR, 256, 64, 4},  {TENSOR, 64, 256, 4},  {TENSOR, 32, 64, 5},  {TENSOR, 32, 32, 5},
-    {CUDA, 128, 64, 0},    {CUDA, 128, 128, 1},   {CUDA, 64, 128, 2},   {CUDA, 256, 128, 3},
-    {VECTOR, 1, 32, 0},    {VECTOR, 1, 8, 2},
+    {TENSOR, 128, 128, 0, 256, 0, 0}, {TENSOR, 64, 64, 0, 128, 0, 0},
+    {TENSOR, 128, 64, 1, 128, 0, 0},  {TENSOR, 64, 128, 1, 128, 0, 0},
+    {TENSOR, 256, 128, 2, 256, 0, 0}, {TENSOR, 128, 256, 2, 256, 0, 0},
+    {TENSOR, 64, 32, 2, 128, 0, 0},   {TENSOR, 128, 32, 3, 128, 0, 0},
+    {TENSOR, 256, 64, 4, 256, 0, 0},  {TENSOR, 64, 256, 4, 256, 0, 0},
+    {TENSOR, 32, 64, 5, 128, 0, 0},   {TENSOR, 32, 32, 5, 128, 0, 0},
+    {CUDA, 128, 128, 0, 128, 16, 8},  {CUDA, 64, 64, 0, 128, 8, 4},
+    {CUDA, 128, 64, 1, 128, 8, 8},    {CUDA, 32, 32, 1, 64, 4, 4},
+    {CUDA, 64, 128, 2, 128, 8, 8},    {CUDA, 64, 32, 2, 64, 8, 4},
+    {CUDA, 128, 32, 3, 128, 8, 4},    {CUDA, 256, 128, 3, 256, 16, 8},
+    {VECTOR, 1, 32, 0, 256, 0, 0},    {VECTOR, 1, 8, 2, 256, 0, 0},
+    {VECTOR, 8, 8, 0, 128, 8, 1},
 };
 #define N_TILES (sizeof tiles / sizeof tiles[0])
 
@@ -44,13 +55,13 @@ uint32_t ep__n_product_tactics(void)
 }
 
 /* Elements along k of a slice: 64 on tensor cores, 32 of the larger TF32; 8 of FP32; a GEMV reads
- * 512 bytes of each row at once. */
-static double slice_of(engine e, ep_precision precision)
+ * 512 bytes of each row at once, of several rows 256. */
+static double slice_of(const tile *t, ep_precision precision)
 {
-    switch (e) {
+    switch (t->engine) {
     case TENSOR: return precision == EP_TF32 ? 32 : 64;
     case CUDA: return 8;
-    default: return 512.0 / (double)ep_precision_bytes(precision);
+    default: return (t->m > 1 ? 256.0 : 512.0) / (double)ep_precision_bytes(precision);
     }
 }
 
@@ -59,7 +70,7 @@ void ep__product_tactic_name(ep_precision precision, uint32_t tactic, char name[
     const tile *t = &tiles[tactic / N_SPLITS];
     const int parts = splits[tactic % N_SPLITS].parts;
     const int n = snprintf(name, EP_TACTIC_TEXT, "%s %dx%dx%.0f", engine_names[t->engine], t->m,
-                           t->n, slice_of(t->engine, precision));
+                           t->n, slice_of(t, precision));
     if (parts > 1) (void)snprintf(name + n, EP_TACTIC_TEXT - (size_t)n, " split %d", parts);
 }
 
@@ -75,15 +86,16 @@ bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t 
     return false;
 }
 
-/* TF32 is a way of computing in FP32: its builder tries both. In FP16 and INT8 a single row is a
- * tile like any other (in h200-gemm they take as long as eight rows). */
+/* TF32 is a way of computing in FP32: its builder tries both. In FP16 and INT8 few rows are a tile
+ * like any other (in h200-gemm one row takes as long as eight). On CUDA cores k stays whole: cuBLAS
+ * splits it for 3 of 77 shapes. */
 static bool suits(const tile *t, const ep_product *p, ep_precision precision, int split)
 {
     const bool fp32 = precision == EP_FP32 || precision == EP_TF32;
     switch (t->engine) {
     case TENSOR: return precision != EP_FP32;
-    case CUDA: return fp32;
-    default: return fp32 && p->m == 1 && p->repeat == 1 && split == 1;
+    case CUDA: return fp32 && split == 1;
+    default: return fp32 && p->m <= t->m && p->repeat == 1 && split == 1;
     }
 }
 
@@ -100,39 +112,62 @@ static double rate(const ep_gpu *gpu, engine e, ep_precision precision)
     }
 }
 
-/* Threads of a block: each holds up to 64 or 128 sums in registers, beside addresses and
- * fragments. */
-#define OTHER_REGISTERS 64.0
+/* A thread's sums are in registers, beside addresses and fragments: on CUDA cores fragments of two
+ * slices, which is what the registers of cuBLAS' kernels come to (80 for 16 sums, 255 for 128). */
+static double registers_of(const tile *t)
+{
+    const double sums = (double)t->m * t->n / t->threads;
+    return t->engine == TENSOR ? sums + 64 : ep__least(255, 2 * sums + 48);
+}
 
 static double resident(const ep_gpu *gpu, const tile *t, double slice_bytes, double steps)
 {
-    if (t->engine == VECTOR) return ep__resident_blocks(gpu, 256, OTHER_REGISTERS, 0);
-    const double sums = (double)t->m * t->n;
-    const double threads = sums >= 128 * 128 ? 256 : 128;
     const double stages = t->engine == TENSOR ? (double)gpu->kernels.pipeline_stages : 2;
-    return ep__resident_blocks(gpu, threads, sums / threads + OTHER_REGISTERS,
-                               ep__least(stages, ep__most(2, steps)) * slice_bytes);
+    return ep__resident_blocks(
+        gpu, t->threads, registers_of(t),
+        t->engine == VECTOR ? 0 : ep__least(stages, ep__most(2, steps)) * slice_bytes);
+}
+
+/* Bytes through shared memory a step. On CUDA cores rows of A and columns of B are read for each
+ * piece of C that a thread computes, so that small pieces read more than they compute. */
+static double shared_bytes(const ep_gpu *gpu, const tile *t, double slice, double slice_bytes)
+{
+    if (t->engine == TENSOR) return gpu->kernels.shared_passes * slice_bytes;
+    if (t->rows == 0) return 0;
+    const double pieces = t->m * t->n / (t->rows * t->columns);
+    return slice_bytes + pieces * (t->rows + t->columns) * slice * 4;
+}
+
+/* What the steps wait for. On CUDA cores operands go through registers into shared memory between
+ * two barriers, which the blocks of an SM reach together (measured: a step of n blocks of 64x64
+ * takes 320 + 335 n cycles); few rows wait for A and for B. Tensor cores are fed asynchronously. */
+static void add_waits(const ep_gpu *gpu, const tile *t, double steps, ep_phases *phases)
+{
+    const double wait = steps * gpu->kernels.step_cycles;
+    if (t->rows == 0) {
+        phases->wait_cycles = wait;
+    } else {
+        phases->lockstep_cycles = t->engine == VECTOR ? 2 * wait : wait;
+    }
 }
 
 static void add_steps(const ep_gpu *gpu, const ep_product *p, ep_precision precision, const tile *t,
                       double steps, ep_phases *phases)
 {
     const double bytes = (double)ep_precision_bytes(precision);
-    const double slice = slice_of(t->engine, precision);
+    const double slice = slice_of(t, precision);
     const double stored_n = t->n * (t->engine == TENSOR ? p->b_share : 1);
     const double speedup = t->engine == TENSOR ? p->speedup : 1;
     const double slice_bytes = (t->m + stored_n) * slice * bytes;
     const double math = t->m * t->n * slice / (rate(gpu, t->engine, precision) * speedup);
-    const double exponentials = p->exponentials * t->m * t->n / gpu->sfu;
-    if (t->engine == TENSOR) phases->tensor_tile_cycles = p->chain * steps * math;
-    phases->cuda_tile_cycles = exponentials;
-    if (t->engine != TENSOR) phases->cuda_tile_cycles += p->chain * steps * math;
-    if (t->engine != VECTOR) {
-        phases->shared_tile_cycles = p->chain * steps * gpu->kernels.shared_passes * slice_bytes /
-                                     gpu->shared_bytes_per_clock;
-    }
-    phases->wait_cycles = p->chain * steps * gpu->kernels.step_cycles;
-    phases->l2_bytes = phases->tiles * p->chain * steps * slice_bytes;
+    const double all_steps = p->chain * steps;
+    if (t->engine == TENSOR) phases->tensor_tile_cycles = all_steps * math;
+    phases->cuda_tile_cycles = p->exponentials * t->m * t->n / gpu->sfu;
+    if (t->engine != TENSOR) phases->cuda_tile_cycles += all_steps * math;
+    phases->shared_tile_cycles =
+        all_steps * shared_bytes(gpu, t, slice, slice_bytes) / gpu->shared_bytes_per_clock;
+    add_waits(gpu, t, all_steps, phases);
+    phases->l2_bytes = phases->tiles * all_steps * slice_bytes;
     phases->resident = resident(gpu, t, slice_bytes, steps);
 }
 
@@ -145,7 +180,7 @@ bool ep__product_phases(const ep_gpu *gpu, const ep_cost *cost, uint32_t tactic,
     if (t->level > level || split->level > level) return false;
     if (!suits(t, p, cost->precision, split->parts)) return false;
     const double parts = split->parts;
-    const double steps = ceil(p->k / (slice_of(t->engine, cost->precision) * parts));
+    const double steps = ceil(p->k / (slice_of(t, cost->precision) * parts));
     if (parts > 1 && steps < 2) return false;
     *phases = (ep_phases){.tiles = p->repeat * ceil(p->m / t->m) * ceil(p->n / t->n) * parts,
                           .start_cycles = gpu->kernels.block_cycles,

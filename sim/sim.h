@@ -30,6 +30,8 @@ typedef struct ep_phases {
     double cuda_tile_cycles;   /* GPU: the same, on the CUDA cores and special-function units */
     double shared_tile_cycles; /* GPU: the same, moving operands through shared memory */
     double wait_cycles;        /* GPU: the least that the steps of a tile take, one after another */
+    double lockstep_cycles;    /* GPU: the same where blocks of an SM wait at the same time, so
+                                  that none works while another waits */
     double start_cycles;       /* GPU: of a tile before and after its steps; nothing hides it but
                                   other tiles on the SM */
     double serial_cycles;      /* GPU: before the first tile or after the last */
@@ -121,6 +123,22 @@ double ep_cost_ns(const ep_cost *cost, const ep_point *point, uint32_t *tactic);
  * views. `tactic` as ep_cost_ns gives it. Returns `name`. */
 #define EP_TACTIC_TEXT 32
 const char *ep_cost_tactic_name(const ep_cost *cost, uint32_t tactic, char name[EP_TACTIC_TEXT]);
+
+/* What keeps a kernel busy, each by itself: launch, units, memories. They overlap in part, so its
+ * time is at least the longest of them and at most their sum. */
+#define EP_MAX_PARTS 12
+typedef struct ep_parts {
+    double blocks, rounds; /* GPU: thread blocks, and how many an SM runs one after the other; else
+                              0 */
+    uint32_t n;
+    struct {
+        const char *name; /* "launch", "tensor cores", "L2 to SM", ... (docs/cost-model.md) */
+        double ns;        /* > 0 */
+    } part[EP_MAX_PARTS]; /* the longest first */
+} ep_parts;
+
+/* `tactic` as ep_cost_ns gives it; the cost must be that of no view. */
+void ep_cost_parts(const ep_cost *cost, const ep_point *point, uint32_t tactic, ep_parts *parts);
 
 /* What every kernel of the GPU takes at least. */
 double ep_launch_ns(const ep_point *point);

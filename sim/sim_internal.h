@@ -47,6 +47,9 @@ typedef struct ep__breakdown {
 
 ep__breakdown ep__evaluate(const ep_cost *cost, const ep_phases *phases, const ep_point *point);
 
+/* Nothing when `ns` is 0. */
+void ep__add_part(ep_parts *parts, const char *name, double ns);
+
 /* ---- power.c ------------------------------------------------------------------------------- */
 
 /* Switching energy by rail user, nanojoules: of the GPU, of a DLA core, of DRAM, of the CPU. */

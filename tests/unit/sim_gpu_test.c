@@ -293,6 +293,9 @@ static void blocks_on_an_sm_hide_each_others_waits(void **state)
     assert_close(blocks_ns(machine, &p), 2 * 500);
     p.serial_cycles = 70;
     assert_close(blocks_ns(machine, &p), 2 * 500 + 70);
+    /* In step, nobody works while the others wait: five blocks in rounds of four and one. */
+    p = (ep_phases){.tiles = 65, .resident = 4, .tensor_tile_cycles = 300, .lockstep_cycles = 200};
+    assert_close(blocks_ns(machine, &p), 2 * 200 + 5 * 300);
     ep_machine_free(machine);
 }
 
