@@ -217,16 +217,14 @@ static bool has_outputs(const ep_node *node)
 }
 
 /* By oneDNN, by the node's kernel, or both. */
-static ep_status compute_node(ep__frame *frame, uint32_t index, ep_error *err)
+static ep_status compute_node(ep__frame *frame, uint32_t index, const ep_network *described,
+                              ep_error *err)
 {
-    const ep_node *node = &frame->network->nodes[index];
-    const ep_network *described;
     if (frame->fused) {
         EP_TRY(ep__fused_run(frame, index, err));
         if (ep__is_fused(frame->fused, index)) return EP_OK;
     }
-    EP_TRY(describe(frame, index, &described, err));
-    return run_step(frame, node, &frame->steps[index], described, err);
+    return run_step(frame, &frame->network->nodes[index], &frame->steps[index], described, err);
 }
 
 static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
@@ -234,7 +232,9 @@ static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
     const ep_node *node = &frame->network->nodes[index];
     if (!has_outputs(node)) return EP_OK;
     const double begin = now_ns();
-    if (compute_node(frame, index, err) != EP_OK) {
+    const ep_network *described;
+    EP_TRY(describe(frame, index, &described, err));
+    if (compute_node(frame, index, described, err) != EP_OK) {
         return ep_fail_context(err, "node '%s' (%s): ", node->name, node->op_type);
     }
     clear_read(frame, index, node->inputs, node->n_inputs);
