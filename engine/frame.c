@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/session.h"
+#include "engine/numerics.h"
 
 /* ---- making -------------------------------------------------------------------------------- */
 
@@ -152,6 +152,7 @@ void ep__frame_free(ep__frame *frame)
     }
     ep__cell_clear(&frame->places);
     free_steps(frame);
+    ep__numerics_free(frame->numerics);
     free(frame->shapes.tensors);
     free(frame->cells);
     free(frame->lasting);

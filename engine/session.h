@@ -61,6 +61,7 @@ typedef struct ep__context {
 } ep__context;
 
 typedef struct ep__frame ep__frame;
+typedef struct ep__numerics ep__numerics; /* numerics.h */
 
 typedef ep_status (*ep__control)(ep__frame *frame, const ep_node *node, ep__frame *bodies,
                                  ep_error *err);
@@ -88,6 +89,7 @@ struct ep__frame {
     ep_array *operands;    /* inputs, then outputs, of the node that runs */
     ep__cell places;       /* the planned memory */
     void **place;          /* per tensor: where in it; NULL: a block of its own */
+    ep__numerics *numerics; /* of a plan; NULL: as the network has it */
 };
 
 /* Free with ep__frame_free, also after errors. */
