@@ -70,12 +70,33 @@ static ep_status check_images(const calibration *c, uint32_t i, const char *sour
     return EP_OK;
 }
 
+/* A network with one input needs no name before '='. */
+static ep_status name_sources(const calibration *c, const ep_calibration *given,
+                              const char *const **out, ep_error *err)
+{
+    const ep_network *network = c->e->network;
+    const char **named = EP_NEW(c->e->arena, const char *, given->n);
+    if (!named) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < given->n; i++) {
+        named[i] = given->sources[i];
+        if (network->n_inputs != 1) continue;
+        const char *name = network->tensors[network->inputs[0]].name;
+        const size_t length = strlen(name);
+        if (strncmp(named[i], name, length) == 0 && named[i][length] == '=') continue;
+        named[i] = ep_arena_printf(c->e->arena, "%s=%s", name, named[i]);
+        if (!named[i]) return ep_fail_memory(err);
+    }
+    *out = named;
+    return EP_OK;
+}
+
 /* Reads the images of each input; one that nothing is given for has those of the run. */
 static ep_status read_images(calibration *c, const ep_calibration *given, ep_error *err)
 {
     const ep_network *network = c->e->network;
-    const ep_execution_options options = {.n_inputs = given->n, .inputs = given->sources};
+    ep_execution_options options = {.n_inputs = given->n};
     ep__given *sources;
+    EP_TRY(name_sources(c, given, &options.inputs, err));
     EP_TRY(ep__inputs_given(c->e, &options, &sources, err));
     for (uint32_t i = 0; i < network->n_inputs; i++) {
         const ep_tensor *input = &network->tensors[network->inputs[i]];

@@ -535,9 +535,20 @@ typedef struct ep_comparison_row {
     bool over; /* there is a tolerance, and this is over it or cannot be compared */
 } ep_comparison_row;
 
+/* A kernel of the plan of B, by the first tensor that it writes. */
+typedef struct ep_kernel_row {
+    uint32_t index; /* in the plan */
+    const ep_kernel *kernel;
+    const char *tensor;
+    double own_db;    /* SQNR against A, the kernel reading what A computed: what it loses itself.
+                         Infinite: nothing; NAN: nothing finite is left */
+    double so_far_db; /* and reading what the kernels of B before it computed */
+    ep_loss loss;     /* of that */
+} ep_kernel_row;
+
 typedef struct ep_comparison {
     ep_arena *arena;
-    const char *a, *b;                       /* the paths */
+    const char *a, *b;                       /* the paths, and what they are computed in */
     ep_execution *execution_a, *execution_b; /* NULL: saved */
     bool has_tolerance;
     double atol, rtol;
@@ -546,12 +557,16 @@ typedef struct ep_comparison {
     uint32_t n_layers;
     const ep_comparison_row *layers; /* other tensors that both have, in topological order; of two
                                         folders none */
-    uint32_t n_over;                 /* rows of both */
+    uint32_t n_kernels; /* B a plan of the network of A: its kernels, those that lose most first */
+    const ep_kernel_row *kernels;
+    uint32_t n_over;                     /* rows of both */
     const ep_comparison_row *first_over; /* in topological order; NULL: none */
 } ep_comparison;
 
 typedef struct ep_compare_options {
-    ep_execution_options run; /* of A; B gets the same inputs */
+    ep_execution_options run;                 /* of A; B gets the same inputs */
+    const ep_execution_plan *plan_a, *plan_b; /* NULL: as the file has it */
+    const char *label_a, *label_b;            /* for reports; NULL: the paths */
     bool layers;
     bool has_tolerance; /* else the two are not read */
     double atol, rtol;

@@ -143,6 +143,13 @@ ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, ep
 ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_run,
                              const ep_execution_options *options, ep_error *err);
 
+/* ---- compare_kernels.c --------------------------------------------------------------------- */
+
+/* Fills in the kernels of `out`. Both are of one file and kept all tensors of their last run; `b` is
+ * planned; `session` is what they were made with. */
+ep_status ep__compare_kernels(const ep_execution *a, const ep_execution *b,
+                              const ep_session_options *session, ep_comparison *out, ep_error *err);
+
 /* ---- saved.c ------------------------------------------------------------------------------- */
 
 /* The array that was saved for a tensor; `*found` is false when there is none. */
