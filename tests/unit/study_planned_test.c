@@ -1,4 +1,4 @@
-/* Trained networks as they are planned: as good in FP16 and INT8 as in FP32. */
+/* Trained networks as they are planned: as good in INT8 as in FP32. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,7 +78,7 @@ static void teardown(fixture *f)
 }
 
 static ep_execution *start(const fixture *f, const char *model, const char *strategy,
-                           ep_precision_choice precision, uint32_t threads)
+                           uint32_t threads)
 {
     char path[256];
     const char *source = f->calibration;
@@ -86,7 +86,7 @@ static ep_execution *start(const fixture *f, const char *model, const char *stra
     if (snprintf(path, sizeof path, DIGITS "%s.onnx", model) >= (int)sizeof path) abort();
     const ep_execution_plan plan = {.machine = f->machine,
                                     .strategy = strategy,
-                                    .options = {.precision = precision},
+                                    .options = {.precision = EP_CHOOSE_INT8},
                                     .calibration = {.n = 1, .sources = &source}};
     const ep_execution_options options = {
         .batch = BATCH, .plan = &plan, .session = {.threads = threads}};
@@ -129,16 +129,13 @@ static uint32_t count_right(const fixture *f, ep_execution *execution)
 static void check_network(const char *model, uint32_t fp32_right)
 {
     static const char *const strategies[] = {"gpu", "greedy"};
-    static const ep_precision_choice precisions[] = {EP_CHOOSE_FP16, EP_CHOOSE_INT8};
     fixture f;
     setup(&f);
     for (size_t s = 0; s < 2; s++) {
-        for (size_t p = 0; p < 2; p++) {
-            ep_execution *execution = start(&f, model, strategies[s], precisions[p], 0);
-            const uint32_t right = count_right(&f, execution);
-            if (right + 5 < fp32_right) fail_msg("%u of %u right", right, IMAGES);
-            ep_execution_free(execution);
-        }
+        ep_execution *execution = start(&f, model, strategies[s], 0);
+        const uint32_t right = count_right(&f, execution);
+        if (right + 5 < fp32_right) fail_msg("%u of %u right", right, IMAGES);
+        ep_execution_free(execution);
     }
     teardown(&f);
 }
@@ -162,7 +159,7 @@ static void threads_change_nothing(void **state)
     fixture f;
     setup(&f);
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        ep_execution *execution = start(&f, "digits_mobilenet", "greedy", EP_CHOOSE_INT8, threads);
+        ep_execution *execution = start(&f, "digits_mobilenet", "greedy", threads);
         const float *logits = run_batch(&f, execution, 0);
         if (threads == 1) memcpy(expected, logits, sizeof expected);
         assert_memory_equal(logits, expected, sizeof expected);
