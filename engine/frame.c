@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/fused.h"
 #include "engine/numerics.h"
 
 /* ---- making -------------------------------------------------------------------------------- */
@@ -152,6 +153,8 @@ void ep__frame_free(ep__frame *frame)
     }
     ep__cell_clear(&frame->places);
     free_steps(frame);
+    ep__fused_free(frame->fused);
+    free(frame->pieces);
     ep__numerics_free(frame->numerics);
     free(frame->shapes.tensors);
     free(frame->cells);

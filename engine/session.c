@@ -1,4 +1,5 @@
 /* The session: what a program holds of a network that runs. */
+#include "engine/fused.h"
 #include "engine/numerics.h"
 
 #include <cblas.h>
@@ -21,6 +22,7 @@ static ep_status start(ep_session *session, const ep_network *network,
         .scratch = ep_arena_new(),
         .max_work = options->max_work ? options->max_work : UINT64_MAX,
         .keep_all = options->keep_all,
+        .by_node = options->keep_all || options->numerics,
     };
     if (!session->context.scratch) return ep_fail_memory(err);
     EP_TRY(ep__frame_init(&session->frame, network, false, &session->context, err));
@@ -81,7 +83,11 @@ ep_status ep_session_run(ep_session *session, const ep_array *inputs, ep_error *
     session->context.work = 0;
     if (session->frame.numerics) ep__numerics_begin(&session->frame);
     EP_TRY(set_inputs(&session->frame, inputs, err));
-    return ep__frame_run(&session->frame, err);
+    if (!session->frame.fused) return ep__frame_run(&session->frame, err);
+    const uint32_t threads = ep__fused_threads(session->context.threads);
+    const ep_status status = ep__frame_run(&session->frame, err);
+    (void)ep__fused_threads(threads);
+    return status;
 }
 
 const ep_array *ep_session_output(const ep_session *session, uint32_t index)

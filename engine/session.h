@@ -58,6 +58,7 @@ typedef struct ep__context {
     ep_arena *scratch; /* of the kernel that runs */
     uint64_t max_work, work;
     bool keep_all;
+    bool by_node; /* each node's results are looked at or rounded: nothing runs several at once */
 } ep__context;
 
 typedef struct ep__frame ep__frame;
@@ -74,22 +75,36 @@ typedef struct ep__step {
     bool once; /* depends on constants alone: run when the frame is made */
 } ep__step;
 
+/* A part of the planned memory that is no tensor's array: alive from node `first` to node `last`
+ * (EP_NO_INDEX: from then on). */
+typedef struct ep__piece {
+    uint64_t bytes;
+    uint32_t first, last;
+    void *data; /* once planned */
+} ep__piece;
+
+/* What oneDNN runs in place of kernels, see fused.h. */
+typedef struct ep__fused ep__fused;
+
 struct ep__frame {
     ep__context *context;
     const ep_network *network;
     bool is_body;
-    ep_network shapes;     /* the network with tensors of its own, in which shapes are inferred */
-    ep__cell *cells;       /* per tensor */
-    bool *lasting;         /* per tensor: its cell stays from run to run */
-    bool *kept;            /* per tensor: an input whose bytes are seen after the run */
-    uint32_t *last_reader; /* per tensor: the node after which its cell is cleared; EP_NO_INDEX:
-                              none */
-    ep__step *steps;       /* per node */
-    double *node_ns;       /* per node */
-    ep_array *operands;    /* inputs, then outputs, of the node that runs */
-    ep__cell places;       /* the planned memory */
-    void **place;          /* per tensor: where in it; NULL: a block of its own */
+    ep_network shapes;      /* the network with tensors of its own, in which shapes are inferred */
+    ep__cell *cells;        /* per tensor */
+    bool *lasting;          /* per tensor: its cell stays from run to run */
+    bool *kept;             /* per tensor: an input whose bytes are seen after the run */
+    uint32_t *last_reader;  /* per tensor: the node after which its cell is cleared; EP_NO_INDEX:
+                               none */
+    ep__step *steps;        /* per node */
+    double *node_ns;        /* per node */
+    ep_array *operands;     /* inputs, then outputs, of the node that runs */
+    ep__cell places;        /* the planned memory */
+    void **place;           /* per tensor: where in it; NULL: a block of its own */
     ep__numerics *numerics; /* of a plan; NULL: as the network has it */
+    ep__piece *pieces;      /* other parts of it */
+    uint32_t n_pieces, piece_room;
+    ep__fused *fused; /* NULL: every node is run by its kernel */
 };
 
 /* Free with ep__frame_free, also after errors. */
@@ -120,6 +135,10 @@ bool ep__outputs_known(const ep_network *network, const ep_node *node);
 /* Gives places to the tensors of known shape. `root`: per tensor, whose bytes it shows.
  * EP_NO_MEMORY names the node at which the limit is passed. */
 ep_status ep__plan_memory(ep__frame *frame, const uint32_t *root, ep_error *err);
+
+/* Adds a piece that is alive at node `at`; `*index` is its number. */
+ep_status ep__add_piece(ep__frame *frame, uint64_t bytes, uint32_t at, uint32_t *index,
+                        ep_error *err);
 
 /* ---- control flow -------------------------------------------------------------------------- */
 
