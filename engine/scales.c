@@ -46,8 +46,8 @@ static ep_status read_line(const line *l, const char *path, ep_arena *arena, ep_
     size_t end = l->length;
     while (end > 0 && l->text[end - 1] != ' ') end--;
     uint32_t bits;
-    const bool fits = end > 2 && l->text[end - 2] == ':' &&
-                      read_hex(l->text + end, l->length - end, &bits) &&
+    const bool fits = end > 2 && /* a name, ':' and ' ' */
+                      l->text[end - 2] == ':' && read_hex(l->text + end, l->length - end, &bits) &&
                       !memchr(l->text, '\0', end);
     if (!fits) {
         return ep_fail_at(err, EP_BAD_FILE, path, l->number, 1,

@@ -458,7 +458,9 @@ typedef struct ep_layers {
                                  pair that it comes through; 0: none */
     const bool *is_quantized; /* per tensor (at roots): such a pair reads it, so that its producer
                                  may write INT8 */
-    bool quantized;           /* the network has Q/DQ nodes: INT8 only where tensors have scales */
+    bool quantized;           /* the network has Q/DQ nodes, or a calibration: INT8 only where
+                                 tensors have scales */
+    bool calibrated;          /* ep_layers_set_scales */
     uint32_t n_plugins;       /* layers of type PLUGIN */
 } ep_layers;
 

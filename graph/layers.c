@@ -269,7 +269,7 @@ ep_status ep_layers_set_scales(ep_layers *layers, const float *scales, ep_error 
         all[t] = layers->scale[t] > 0 ? layers->scale[t] : found;
     }
     layers->scale = all;
-    layers->quantized = true;
+    layers->quantized = layers->calibrated = true;
     return EP_OK;
 }
 

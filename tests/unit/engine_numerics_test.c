@@ -395,8 +395,8 @@ static void scales_must_be_there(void **state)
     plan(&p, "gpu", EP_CHOOSE_INT8);
     set_scale(&p, "x", 1);
     assert_int_equal(try_start(&p, &err), EP_BAD_USAGE);
-    assert_string_equal(err.text, "1 tensors of INT8 kernels have no scale, the first is 'y': they "
-                                  "come from --calib or Q/DQ nodes");
+    assert_string_equal(err.text, "tensors of INT8 kernels without a scale: 1, the first is 'y'; "
+                                  "scales come from --calib or Q/DQ nodes");
     stop(&p);
 }
 

@@ -132,7 +132,7 @@ static void check_network(const char *model, uint32_t fp32_right)
     fixture f;
     setup(&f);
     for (size_t s = 0; s < 2; s++) {
-        ep_execution *execution = start(&f, model, strategies[s], 0);
+        ep_execution *execution = start(&f, model, strategies[s], 1);
         const uint32_t right = count_right(&f, execution);
         if (right + 5 < fp32_right) fail_msg("%u of %u right", right, IMAGES);
         ep_execution_free(execution);
