@@ -225,11 +225,10 @@ static ep_status make(maker *m, ep_error *err)
         for (uint32_t i = 0; i < kernel->n_layers; i++) m->kernel_of[kernel->layers[i]] = k;
     }
     for (uint32_t i = 0; i < network->n_nodes; i++) EP_TRY(plan_node(m, i, err));
-    EP_FAIL_IF(
-        m->n_missing > 0, err, EP_BAD_USAGE,
-        "%u tensors of INT8 kernels have no scale, the first is '%s': they come from --calib "
-        "or Q/DQ nodes",
-        (unsigned)m->n_missing, m->missing);
+    EP_FAIL_IF(m->n_missing > 0, err, EP_BAD_USAGE,
+               "tensors of INT8 kernels without a scale: %u, the first is '%s'; scales come from "
+               "--calib or Q/DQ nodes",
+               (unsigned)m->n_missing, m->missing);
     return EP_OK;
 }
 
