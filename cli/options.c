@@ -203,3 +203,12 @@ ep_status ep__parse_choice(const char *option, const char *text, const char *(*n
     ep_text_free(&choices);
     return status;
 }
+
+ep_status ep__run_in_arena(ep__arena_body body, const ep__args *args, ep_text *out, ep_error *err)
+{
+    ep_arena *arena = ep_arena_new();
+    if (!arena) return ep_fail_memory(err);
+    const ep_status status = body(arena, args, out, err);
+    ep_arena_free(arena);
+    return status;
+}

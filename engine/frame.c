@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/fused.h"
+#include "engine/numerics.h"
 
 /* ---- making -------------------------------------------------------------------------------- */
 
@@ -154,6 +155,7 @@ void ep__frame_free(ep__frame *frame)
     free_steps(frame);
     ep__fused_free(frame->fused);
     free(frame->pieces);
+    ep__numerics_free(frame->numerics);
     free(frame->shapes.tensors);
     free(frame->cells);
     free(frame->lasting);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "engine/fused.h"
+#include "engine/numerics.h"
 
 /* ---- shapes while running ------------------------------------------------------------------ */
 
@@ -136,14 +137,16 @@ static ep_status spend(ep__context *context, const ep__kernel *kernel, const ep_
 }
 
 /* Runs a kernel on the operands, in what memory is left. */
-static ep_status call_kernel(ep__context *context, const ep__kernel *kernel, ep__call *call,
+static ep_status call_kernel(ep__frame *frame, const ep__kernel *kernel, ep__call *call,
                              ep_error *err)
 {
+    ep__context *context = frame->context;
     ep__memory *memory = &context->memory;
     const bool limited = memory->limit != UINT64_MAX;
     const uint64_t left = memory->limit - memory->now;
     ep_arena_limit(context->scratch, left < SIZE_MAX ? (size_t)left : SIZE_MAX);
-    const ep_status status = ep__kernel_run(kernel, call, err);
+    const ep_status status = frame->numerics ? ep__numerics_run(frame, kernel, call, err)
+                                             : ep__kernel_run(kernel, call, err);
     memory->peak = ep_max_u64(memory->peak, memory->now + ep_arena_bytes(context->scratch));
     EP_FAIL_IF(limited && status == EP_NO_MEMORY, err, EP_NO_MEMORY,
                "needs more than %llu bytes of temporary memory; of at most %llu are %llu in use",
@@ -174,7 +177,7 @@ static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__ker
     EP_TRY(spend(context, kernel, &call, err));
     const bool one_value = (kernel->flags & EP__ONE_VALUE) != 0;
     if (one_value && outputs[0].n == 0) return EP_OK; /* there is no room for the one */
-    ep_status status = call_kernel(context, kernel, &call, err);
+    ep_status status = call_kernel(frame, kernel, &call, err);
     if (status == EP_OK && one_value) spread(&outputs[0]);
     if (status == EP_OK && own_shape) status = adopt_outputs(frame, node, outputs, err);
     /* with a limit nothing is kept that the next node might need */

@@ -458,13 +458,18 @@ typedef struct ep_layers {
                                  pair that it comes through; 0: none */
     const bool *is_quantized; /* per tensor (at roots): such a pair reads it, so that its producer
                                  may write INT8 */
-    bool quantized;           /* the network has Q/DQ nodes: INT8 only where tensors have scales */
+    bool quantized;           /* the network has Q/DQ nodes, or a calibration: INT8 only where
+                                 tensors have scales */
+    bool calibrated;          /* ep_layers_set_scales */
     uint32_t n_plugins;       /* layers of type PLUGIN */
 } ep_layers;
 
 /* Errors: EP_BAD_MODEL, EP_NO_MEMORY. */
 ep_status ep_layers_build(const ep_network *static_network, ep_layers **out, ep_error *err);
 void ep_layers_free(ep_layers *layers); /* accepts NULL */
+/* Adds the INT8 scales of a calibration, per tensor, 0: none: from then on INT8 is only where
+ * tensors have scales. Those of Q/DQ pairs stay. */
+ep_status ep_layers_set_scales(ep_layers *layers, const float *scales, ep_error *err);
 
 /* Dimensions as N, C, H, W: rank 4 as it is, rank 2 [N, C] as N x C x 1 x 1 (a free view), rank
  * above 4 with the leading dimensions multiplied into N. False for ranks 0, 1 and 3. */
