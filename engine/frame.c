@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/session.h"
+#include "engine/fused.h"
 
 /* ---- making -------------------------------------------------------------------------------- */
 
@@ -152,6 +152,8 @@ void ep__frame_free(ep__frame *frame)
     }
     ep__cell_clear(&frame->places);
     free_steps(frame);
+    ep__fused_free(frame->fused);
+    free(frame->pieces);
     free(frame->shapes.tensors);
     free(frame->cells);
     free(frame->lasting);

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/session.h"
+#include "engine/fused.h"
 
 /* ---- shapes while running ------------------------------------------------------------------ */
 
@@ -216,6 +216,17 @@ static bool has_outputs(const ep_node *node)
     return false;
 }
 
+/* By oneDNN, by the node's kernel, or both. */
+static ep_status compute_node(ep__frame *frame, uint32_t index, const ep_network *described,
+                              ep_error *err)
+{
+    if (frame->fused) {
+        EP_TRY(ep__fused_run(frame, index, err));
+        if (ep__is_fused(frame->fused, index)) return EP_OK;
+    }
+    return run_step(frame, &frame->network->nodes[index], &frame->steps[index], described, err);
+}
+
 static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
 {
     const ep_node *node = &frame->network->nodes[index];
@@ -223,7 +234,7 @@ static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
     const double begin = now_ns();
     const ep_network *described;
     EP_TRY(describe(frame, index, &described, err));
-    if (run_step(frame, node, &frame->steps[index], described, err) != EP_OK) {
+    if (compute_node(frame, index, described, err) != EP_OK) {
         return ep_fail_context(err, "node '%s' (%s): ", node->name, node->op_type);
     }
     clear_read(frame, index, node->inputs, node->n_inputs);

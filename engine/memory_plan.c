@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/session.h"
+#include "engine/fused.h"
 
 #define MOST_BYTES ((uint64_t)1 << 62)
 
 /* A value, from the node that computes it to the last that reads it or a view of it. */
 typedef struct value {
-    uint32_t tensor, first, last;
+    void **place; /* where its address goes */
+    uint32_t first, last, number;
     uint64_t bytes, offset;
 } value;
 
@@ -22,7 +23,7 @@ typedef struct planner {
     const uint32_t *root; /* per tensor: whose bytes it shows */
     uint32_t *last;       /* per root */
     uint32_t n_values, n_placed;
-    value *values;
+    value *values;    /* at first in the order of the nodes, the pieces after them */
     uint32_t *placed; /* values by offset */
     uint64_t top;
 } planner;
@@ -33,6 +34,7 @@ typedef struct planner {
 static bool has_places(const ep__frame *frame, uint32_t index)
 {
     const ep__step *step = &frame->steps[index];
+    if (frame->fused && ep__is_fused(frame->fused, index)) return false;
     if (step->once || !step->kernel || (step->kernel->flags & (EP__VIEW | EP__OWN_SHAPE))) {
         return false;
     }
@@ -48,6 +50,22 @@ static void find_last(planner *p)
     }
 }
 
+static ep_status add_value(planner *p, value v, uint64_t *total, ep_error *err)
+{
+    const bool overflows = ep_add_overflows(*total, v.bytes, total) || *total > MOST_BYTES;
+    if (overflows) {
+        const ep_node *node = &p->frame->network->nodes[v.first];
+        return ep_fail(err, EP_NO_MEMORY,
+                       "node '%s' (%s): needs more than 2^62 bytes with those before", node->name,
+                       node->op_type);
+    }
+    /* at least an alignment, so that every value has an address of its own */
+    v.bytes = ep_round_up(ep_max_u64(v.bytes, 1), EP__ALIGNMENT);
+    v.number = p->n_values;
+    p->values[p->n_values++] = v;
+    return EP_OK;
+}
+
 /* Appends the node's outputs. */
 static ep_status add_values(planner *p, uint32_t index, uint64_t *total, ep_error *err)
 {
@@ -56,15 +74,11 @@ static ep_status add_values(planner *p, uint32_t index, uint64_t *total, ep_erro
         const uint32_t t = node->outputs[i];
         if (t == EP_NO_INDEX) continue;
         const ep_tensor *tensor = &p->frame->network->tensors[t];
-        uint64_t bytes = ep_dtype_bytes(tensor->dtype, ep_tensor_elements(tensor));
-        const bool overflows = ep_add_overflows(*total, bytes, total) || *total > MOST_BYTES;
-        EP_FAIL_IF(overflows, err, EP_NO_MEMORY,
-                   "node '%s' (%s): needs more than 2^62 bytes with those before", node->name,
-                   node->op_type);
-        /* at least an alignment, so that every value has an address of its own */
-        bytes = ep_round_up(ep_max_u64(bytes, 1), EP__ALIGNMENT);
-        p->values[p->n_values++] =
-            (value){.tensor = t, .first = index, .last = p->last[t], .bytes = bytes};
+        const value v = {.place = &p->frame->place[t],
+                         .first = index,
+                         .last = p->last[t],
+                         .bytes = ep_dtype_bytes(tensor->dtype, ep_tensor_elements(tensor))};
+        EP_TRY(add_value(p, v, total, err));
     }
     return EP_OK;
 }
@@ -74,7 +88,7 @@ static int compare_values(const void *a, const void *b)
 {
     const value *x = a, *y = b;
     if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-    return (x->tensor > y->tensor) - (x->tensor < y->tensor);
+    return (x->number > y->number) - (x->number < y->number);
 }
 
 /* ---- where --------------------------------------------------------------------------------- */
@@ -152,7 +166,7 @@ static ep_status allocate(const planner *p, ep_error *err)
     }
     for (uint32_t i = 0; i < p->n_values; i++) {
         const value *v = &p->values[i];
-        frame->place[v->tensor] = (char *)frame->places.array.data + v->offset;
+        *v->place = (char *)frame->places.array.data + v->offset;
     }
     return EP_OK;
 }
@@ -164,19 +178,40 @@ static ep_status plan(planner *p, ep_error *err)
     for (uint32_t i = 0; i < p->frame->network->n_nodes; i++) {
         if (has_places(p->frame, i)) EP_TRY(add_values(p, i, &total, err));
     }
+    for (uint32_t i = 0; i < p->frame->n_pieces; i++) {
+        ep__piece *piece = &p->frame->pieces[i];
+        const value v = {.place = &piece->data,
+                         .first = piece->first,
+                         .last = piece->last,
+                         .bytes = piece->bytes};
+        EP_TRY(add_value(p, v, &total, err));
+    }
     if (p->n_values) qsort(p->values, p->n_values, sizeof *p->values, compare_values);
     for (uint32_t i = 0; i < p->n_values; i++) place(p, i);
     return allocate(p, err);
 }
 
+ep_status ep__add_piece(ep__frame *frame, uint64_t bytes, uint32_t at, uint32_t *index,
+                        ep_error *err)
+{
+    void *array = frame->pieces;
+    EP_TRY(ep_grow(&array, &frame->piece_room, (uint64_t)frame->n_pieces + 1, sizeof *frame->pieces,
+                   err));
+    frame->pieces = array;
+    *index = frame->n_pieces++;
+    frame->pieces[*index] = (ep__piece){.bytes = bytes, .first = at, .last = at};
+    return EP_OK;
+}
+
 ep_status ep__plan_memory(ep__frame *frame, const uint32_t *root, ep_error *err)
 {
     const size_t tensors = (size_t)frame->network->n_tensors + 1; /* calloc(0) may give NULL */
+    const size_t most = tensors + frame->n_pieces;
     planner p = {.frame = frame,
                  .root = root,
                  .last = calloc(tensors, sizeof *p.last),
-                 .values = calloc(tensors, sizeof *p.values),
-                 .placed = calloc(tensors, sizeof *p.placed)};
+                 .values = calloc(most, sizeof *p.values),
+                 .placed = calloc(most, sizeof *p.placed)};
     const ep_status status = p.last && p.values && p.placed ? plan(&p, err) : ep_fail_memory(err);
     free(p.last);
     free(p.values);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/fold.h"
-#include "engine/session.h"
+#include "engine/fused.h"
 
 /* Marks the nodes that depend on constants alone, and which of their outputs a run reads. */
 static void find_once(ep__frame *frame, bool *constant)
@@ -61,7 +61,12 @@ static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_er
     EP_TRY(ep__frame_run_once(frame, err));
     find_roots(frame, root);
     find_kept_inputs(frame, root);
-    return ep__plan_memory(frame, root, err);
+#ifdef EP_ONEDNN
+    /* what is fused has no tensors between its nodes */
+    if (!frame->context->keep_all) EP_TRY(ep__fused_make(frame, root, err));
+#endif
+    EP_TRY(ep__plan_memory(frame, root, err));
+    return ep__fused_place(frame, err);
 }
 
 ep_status ep__frame_prepare(ep__frame *frame, ep_error *err)

@@ -73,6 +73,17 @@ typedef struct ep__step {
     bool once; /* depends on constants alone: run when the frame is made */
 } ep__step;
 
+/* A part of the planned memory that is no tensor's array: alive from node `first` to node `last`
+ * (EP_NO_INDEX: from then on). */
+typedef struct ep__piece {
+    uint64_t bytes;
+    uint32_t first, last;
+    void *data; /* once planned */
+} ep__piece;
+
+/* What oneDNN runs in place of kernels, see fused.h. */
+typedef struct ep__fused ep__fused;
+
 struct ep__frame {
     ep__context *context;
     const ep_network *network;
@@ -88,6 +99,9 @@ struct ep__frame {
     ep_array *operands;    /* inputs, then outputs, of the node that runs */
     ep__cell places;       /* the planned memory */
     void **place;          /* per tensor: where in it; NULL: a block of its own */
+    ep__piece *pieces;     /* other parts of it */
+    uint32_t n_pieces, piece_room;
+    ep__fused *fused; /* NULL: every node is run by its kernel */
 };
 
 /* Free with ep__frame_free, also after errors. */
@@ -118,6 +132,10 @@ bool ep__outputs_known(const ep_network *network, const ep_node *node);
 /* Gives places to the tensors of known shape. `root`: per tensor, whose bytes it shows.
  * EP_NO_MEMORY names the node at which the limit is passed. */
 ep_status ep__plan_memory(ep__frame *frame, const uint32_t *root, ep_error *err);
+
+/* Adds a piece that is alive at node `at`; `*index` is its number. */
+ep_status ep__add_piece(ep__frame *frame, uint64_t bytes, uint32_t at, uint32_t *index,
+                        ep_error *err);
 
 /* ---- control flow -------------------------------------------------------------------------- */
 
