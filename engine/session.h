@@ -81,6 +81,8 @@ typedef struct ep__piece {
     void *data; /* once planned */
 } ep__piece;
 
+/* What is run in integers in place of kernels, see integer.h. */
+typedef struct ep__integer ep__integer;
 /* What oneDNN runs in place of kernels, see fused.h. */
 typedef struct ep__fused ep__fused;
 
@@ -101,13 +103,17 @@ struct ep__frame {
     void **place;          /* per tensor: where in it; NULL: a block of its own */
     ep__piece *pieces;     /* other parts of it */
     uint32_t n_pieces, piece_room;
-    ep__fused *fused; /* NULL: every node is run by its kernel */
+    ep__integer *integer; /* NULL: nothing is run in integers */
+    ep__fused *fused;     /* NULL: every node is run by its kernel */
 };
 
 /* Free with ep__frame_free, also after errors. */
 ep_status ep__frame_init(ep__frame *frame, const ep_network *network, bool is_body,
                          ep__context *context, ep_error *err);
 void ep__frame_free(ep__frame *frame);
+
+/* Finds where tensors are read for the last time; what is never read goes after its producer. */
+void ep__find_last_readers(ep__frame *frame);
 
 /* For the session's own network: runs what depends on constants alone, marks the inputs to be kept,
  * plans the memory. */

@@ -19,25 +19,9 @@
 #include <omp.h>
 #endif
 
-#include <oneapi/dnnl/dnnl.h>
+#include "engine/int8/onednn.h"
 
-#include "engine/int8/core.h"
-
-enum { MOST_DIMS = 6, ALIGNMENT = 64, FLOAT_EXACT = 1 << 24 };
-
-struct ep__int8_dnnl {
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
-    dnnl_primitive_desc_t pd;
-    dnnl_primitive_t primitive;
-    dnnl_memory_t x, weights, bias, out;
-    int32_t offset;
-    bool flips;                  /* codes are INT8, some negative: their sign bit is flipped */
-    bool pads;                   /* the image is copied into a larger one */
-    bool fused;                  /* oneDNN finishes the sums */
-    int64_t image[3], before[3]; /* the larger image; its elements before the image's first */
-    int32_t *shifted;            /* bias less what the offset adds; one a filter */
-};
+enum { FLOAT_EXACT = 1 << 24 };
 
 static ep_status failed(dnnl_status_t status, const char *what, ep_error *err)
 {
@@ -64,90 +48,6 @@ static int set_threads(int threads)
     (void)threads;
     return 1;
 #endif
-}
-
-/* ---- codes --------------------------------------------------------------------------------- */
-
-/* Image elements that the last stop sees after the image. */
-static int64_t pad_after(const ep__window *w, int i)
-{
-    const int64_t end = (w->stops[i] - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
-    const int64_t after = end - w->pad[i] - w->image[i];
-    return after > 0 ? after : 0;
-}
-
-static void plan_codes(ep__int8_dnnl *d, const ep__int8_form *f)
-{
-    const ep__window *w = &f->window;
-    d->flips = f->x_dtype == EP_DTYPE_INT8 && !(f->x_positive && f->x_zero >= 0);
-    d->offset = f->x_zero + (d->flips ? 128 : 0);
-    bool padded = false;
-    for (int i = 0; i < 3; i++) padded |= w->pad[i] > 0 || pad_after(w, i) > 0;
-    d->pads = padded && d->offset != 0;
-    for (int i = 0; i < 3; i++) {
-        d->before[i] = d->pads ? w->pad[i] : 0;
-        d->image[i] = w->image[i] + (d->pads ? w->pad[i] + pad_after(w, i) : 0);
-    }
-}
-
-typedef struct lines {
-    const ep__int8_dnnl *d;
-    const ep__int8_form *f;
-    const uint8_t *x;
-    uint8_t *out;
-} lines;
-
-static void copy_codes(const uint8_t *from, int64_t n, uint8_t flip, uint8_t *to)
-{
-    for (int64_t i = 0; i < n; i++) to[i] = from[i] ^ flip;
-}
-
-/* Lines of the larger image: the innermost dimension with its channels. */
-static void copy_lines(uint64_t begin, uint64_t end, void *context)
-{
-    const lines *l = context;
-    const ep__int8_dnnl *d = l->d;
-    const ep__window *w = &l->f->window;
-    const int64_t channels = l->f->channels, line = d->image[2] * channels;
-    const int64_t left = d->before[2] * channels, inside = w->image[2] * channels;
-    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
-        const int64_t y = i % d->image[1] - d->before[1];
-        const int64_t z = i / d->image[1] % d->image[0] - d->before[0];
-        const int64_t item = i / d->image[1] / d->image[0];
-        uint8_t *to = l->out + i * line;
-        if (y < 0 || y >= w->image[1] || z < 0 || z >= w->image[0]) {
-            memset(to, d->offset, (size_t)line);
-            continue;
-        }
-        const int64_t at = ((item * w->image[0] + z) * w->image[1] + y) * inside;
-        memset(to, d->offset, (size_t)left);
-        copy_codes(l->x + at, inside, d->flips ? 0x80 : 0, to + left);
-        memset(to + left + inside, d->offset, (size_t)(line - left - inside));
-    }
-}
-
-static void *take_aligned(ep_arena *scratch, uint64_t bytes)
-{
-    char *p = ep_arena_take_raw(scratch, bytes + ALIGNMENT, 1);
-    return p ? p + (ALIGNMENT - (uintptr_t)p % ALIGNMENT) % ALIGNMENT : NULL;
-}
-
-/* The codes as oneDNN shall see them, in place where they are that already. */
-static ep_status prepare_codes(const ep__int8 *op, uint32_t threads, const void *x,
-                               const void **out, ep_arena *scratch, ep_error *err)
-{
-    enum { PIECE = 1 << 15 };
-    const ep__int8_dnnl *d = op->dnnl;
-    *out = x;
-    if (!d->flips && !d->pads) return EP_OK;
-    const int64_t line = d->image[2] * op->form.channels;
-    const int64_t count = op->form.batch * d->image[0] * d->image[1];
-    void *copy = take_aligned(scratch, (uint64_t)(count * line));
-    if (!copy) return ep_fail_memory(err);
-    lines l = {.d = d, .f = &op->form, .x = x, .out = copy};
-    ep_parallel(threads, (uint64_t)count, PIECE / (uint64_t)line + 1, copy_lines, &l);
-    *out = copy;
-    return EP_OK;
 }
 
 /* ---- making -------------------------------------------------------------------------------- */
@@ -182,7 +82,7 @@ static ep_status describe(const ep__int8_dnnl *d, const ep__int8_form *f,
         s->stride[to] = w->stride[i];
         s->dilation[to] = w->dilation[i] - 1;
         s->before[to] = d->pads ? 0 : w->pad[i];
-        s->after[to] = d->pads ? 0 : pad_after(w, i);
+        s->after[to] = d->pads ? 0 : ep__dnnl_pad_after(w, i);
     }
     const int dims = 2 + s->spatial, w_dims = dims + (f->groups > 1);
     const dnnl_format_tag_t last = dims == 4 ? dnnl_nhwc : dnnl_ndhwc;
@@ -343,7 +243,7 @@ static bool is_small(const ep__int8_dnnl *d, const ep__int8_form *f)
 static ep_status make(ep__int8_dnnl *d, const ep__int8_form *f, const ep__int8 *op,
                       uint32_t threads, ep_error *err)
 {
-    plan_codes(d, f);
+    ep__dnnl_plan_codes(d, f);
     EP_FAIL_IF(!is_small(d, f), err, EP_UNSUPPORTED, "too large for oneDNN");
     const bool halved = f->x_dtype == EP_DTYPE_INT8 && !d->flips;
     const uint64_t most = ep__int8_most(f) * (halved ? 127 : 255);
@@ -440,9 +340,9 @@ ep_status ep__int8_dnnl_run(const ep__int8 *op, uint32_t threads, const void *x,
     const ep__int8_form *f = &op->form;
     const uint64_t rows = (uint64_t)(f->batch * f->window.stops_size);
     const void *codes;
-    EP_TRY(prepare_codes(op, threads, x, &codes, scratch, err));
+    EP_TRY(ep__dnnl_prepare_codes(op, threads, x, &codes, scratch, err));
     if (op->dnnl->fused) return execute(op->dnnl, threads, codes, out, err);
-    int32_t *sums = take_aligned(scratch, rows * (uint64_t)f->filters * sizeof *sums);
+    int32_t *sums = ep__dnnl_take_aligned(scratch, rows * (uint64_t)f->filters * sizeof *sums);
     if (!sums) return ep_fail_memory(err);
     EP_TRY(execute(op->dnnl, threads, codes, sums, err));
     finishing k = {.op = op, .sums = sums, .residual = residual, .out = out};
