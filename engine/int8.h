@@ -28,8 +28,8 @@ typedef struct ep__int8_form {
 
 /* What becomes of the sums. */
 typedef struct ep__int8_result {
-    ep_dtype dtype;          /* INT8 or UINT8: `out`; FLOAT: `v`; INT32: sum + bias */
-    const float *scale;      /* one a filter; not for INT32 */
+    ep_dtype dtype;          /* INT8 or UINT8: `out`; FLOAT: `v`, without a residual */
+    const float *scale;      /* one a filter */
     int32_t zero, low, high; /* low and high within the type */
     ep_dtype residual;       /* UNDEFINED (none), INT8 or UINT8; of the result's shape */
     int32_t residual_zero;
@@ -39,23 +39,16 @@ typedef struct ep__int8_result {
 /* A window that shows `rows` rows of a matrix, one by one. */
 ep__window ep__int8_rows(int64_t rows);
 
-typedef enum ep__int8_backend {
-    EP__INT8_ANY,
-    EP__INT8_PLAIN,  /* C alone */
-    EP__INT8_ONEDNN, /* EP_UNSUPPORTED where oneDNN is absent, or not exact on this processor */
-} ep__int8_backend;
-
 typedef struct ep__int8 ep__int8;
 
-/* Packs the weights; keeps nothing of what `form` and `result` point to. EP_UNSUPPORTED when sums
- * may pass INT32. */
-ep_status ep__int8_new(const ep__int8_form *form, const ep__int8_result *result,
-                       ep__int8_backend backend, uint32_t threads, ep__int8 **out, ep_error *err);
-void ep__int8_free(ep__int8 *op);            /* accepts NULL */
-uint64_t ep__int8_bytes(const ep__int8 *op); /* of packed weights, about */
+/* Packs the weights; keeps nothing of what `form` and `result` point to. `plain`: C alone, also
+ * where oneDNN is there and exact. EP_UNSUPPORTED when sums may pass INT32. */
+ep_status ep__int8_new(const ep__int8_form *form, const ep__int8_result *result, bool plain,
+                       uint32_t threads, ep__int8 **out, ep_error *err);
+void ep__int8_free(ep__int8 *op); /* accepts NULL */
 
-/* x: batch x image x channels; residual and out: batch x stops x filters. `residual` may be `out`
- * where they have one type. */
+/* x: batch x image x channels; residual and out: batch x stops x filters. For one
+ * caller at a time. */
 ep_status ep__int8_run(const ep__int8 *op, uint32_t threads, const void *x, const void *residual,
                        void *out, ep_arena *scratch, ep_error *err);
 

@@ -71,7 +71,8 @@ static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_er
     find_kept_inputs(frame, root);
 #ifdef EP_ONEDNN
     /* what is fused has no tensors between its nodes */
-    if (!frame->context->keep_all) EP_TRY(ep__fused_make(frame, root, err));
+    if (!frame->context->keep_all && !frame->context->plain)
+        EP_TRY(ep__fused_make(frame, root, err));
 #endif
     EP_TRY(ep__plan_memory(frame, root, err));
     return ep__fused_place(frame, err);

@@ -57,7 +57,7 @@ typedef struct ep__context {
     ep__memory copies; /* constants that cannot be read where the file has them */
     ep_arena *scratch; /* of the kernel that runs */
     uint64_t max_work, work;
-    bool keep_all;
+    bool plain, keep_all;
 } ep__context;
 
 typedef struct ep__frame ep__frame;

@@ -77,7 +77,7 @@ static ep_status fill(ep__int8 *op, const ep__int8_form *form, const ep__int8_re
     op->scale = calloc(filters + 1, sizeof *op->scale);
     if (!op->bias || !op->scale) return ep_fail_memory(err);
     if (form->bias) memcpy(op->bias, form->bias, filters * sizeof *op->bias);
-    if (result->scale) memcpy(op->scale, result->scale, filters * sizeof *op->scale);
+    memcpy(op->scale, result->scale, filters * sizeof *op->scale);
     op->form.bias = op->bias;
     op->result.scale = op->scale;
     return EP_OK;
@@ -92,23 +92,21 @@ static ep_status pack_plain(ep__int8 *op, const ep__int8_form *form, ep_error *e
 }
 
 static ep_status make(ep__int8 *op, const ep__int8_form *form, const ep__int8_result *result,
-                      ep__int8_backend backend, uint32_t threads, ep_error *err)
+                      bool plain, uint32_t threads, ep_error *err)
 {
     EP_TRY(check_sums(form, err));
     EP_TRY(fill(op, form, result, err));
-    if (backend != EP__INT8_PLAIN) {
-        ep_error absent = {0};
-        const ep_status status = ep__int8_dnnl_new(form, op, threads, &op->dnnl, &absent);
+    if (!plain) {
+        ep_error why = {0};
+        const ep_status status = ep__int8_dnnl_new(form, op, threads, &op->dnnl, &why);
         if (status == EP_OK) return EP_OK;
-        if (backend == EP__INT8_ONEDNN || status != EP_UNSUPPORTED) {
-            return ep_fail(err, status, "%s", absent.text);
-        }
+        if (status != EP_UNSUPPORTED) return ep_fail(err, status, "%s", why.text);
     }
     return pack_plain(op, form, err);
 }
 
-ep_status ep__int8_new(const ep__int8_form *form, const ep__int8_result *result,
-                       ep__int8_backend backend, uint32_t threads, ep__int8 **out, ep_error *err)
+ep_status ep__int8_new(const ep__int8_form *form, const ep__int8_result *result, bool plain,
+                       uint32_t threads, ep__int8 **out, ep_error *err)
 {
     *out = NULL;
     ep__int8 *op = calloc(1, sizeof *op);
@@ -116,7 +114,7 @@ ep_status ep__int8_new(const ep__int8_form *form, const ep__int8_result *result,
     op->form = *form;
     op->form.weights = NULL;
     op->result = *result;
-    const ep_status status = make(op, form, result, backend, threads, err);
+    const ep_status status = make(op, form, result, plain, threads, err);
     if (status == EP_OK) {
         *out = op;
     } else {
@@ -133,11 +131,6 @@ void ep__int8_free(ep__int8 *op)
     free(op->scale);
     free(op->weights);
     free(op);
-}
-
-uint64_t ep__int8_bytes(const ep__int8 *op)
-{
-    return (uint64_t)(op->form.filters * ep__int8_weights_each(&op->form));
 }
 
 ep_status ep__int8_run(const ep__int8 *op, uint32_t threads, const void *x, const void *residual,

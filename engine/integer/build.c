@@ -87,7 +87,8 @@ static ep_status pack(ep__frame *frame, ep__integer_step *step, ep_arena *arena,
     }
     fill_scales(frame, step, scales);
     const ep__int8_result result = result_of(step, scales);
-    EP_TRY(ep__int8_new(&form, &result, EP__INT8_ANY, frame->context->threads, &step->op, err));
+    EP_TRY(ep__int8_new(&form, &result, frame->context->plain, frame->context->threads, &step->op,
+                        err));
     frame->integer->ops[frame->integer->n_ops++] = step->op;
     return EP_OK;
 }

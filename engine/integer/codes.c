@@ -3,37 +3,17 @@
 #include <string.h>
 
 #include "engine/integer/integer.h"
+#include "engine/round.h"
 
 enum { PIECE = 1 << 15 };
-
-static int32_t least(ep_dtype dtype)
-{
-    return dtype == EP_DTYPE_INT8 ? INT8_MIN : 0;
-}
 
 /* ---- recoding ------------------------------------------------------------------------------ */
 
 int32_t ep__code_of(const ep__coding *coding, float number)
 {
-    const int32_t low = least(coding->dtype), high = low + 255;
+    const int32_t low = ep__least_code(coding->dtype), high = low + 255;
     const float scaled = rintf(number / coding->scale) + (float)coding->zero;
     return scaled > (float)low ? scaled < (float)high ? (int32_t)scaled : high : low;
-}
-
-/* Rounding by a sum, as in int8/finish.c; here what is not a code is cut off before. */
-static inline int32_t round_even(float v)
-{
-    union {
-        float f;
-        int32_t i;
-    } sum = {.f = v + 0x1.8p23f};
-    return sum.i - 0x4B400000;
-}
-
-static inline float clampf(float v, float low, float high)
-{
-    v = v > low ? v : low;
-    return v < high ? v : high;
 }
 
 typedef struct recoding {
@@ -53,7 +33,7 @@ typedef struct recoding {
         const int32_t a_zero = r->from[0].zero, b_zero = r->from[1].zero, zero = r->to.zero;       \
         const float a_scale = r->from[0].scale, b_scale = r->from[1].scale, scale = r->to.scale;   \
         const float low = r->low, high = r->high;                                                  \
-        const float first = (float)(least(r->to.dtype) - zero), last = first + 255;                \
+        const float first = (float)(ep__least_code(r->to.dtype) - zero), last = first + 255;       \
         (void)b, (void)b_zero, (void)b_scale;                                                      \
         for (uint64_t i = begin; i < end; i++) {                                                   \
             float v = (float)(a[i] - a_zero) * a_scale;                                            \
@@ -61,8 +41,8 @@ typedef struct recoding {
                 const float other = (float)(b[i] - b_zero) * b_scale;                              \
                 v = v + other;                                                                     \
             }                                                                                      \
-            v = clampf(v, low, high) / scale;                                                      \
-            out[i] = (uint8_t)(round_even(clampf(v, first, last)) + zero);                         \
+            v = ep__clampf(v, low, high) / scale;                                                  \
+            out[i] = (uint8_t)(ep__round_even(ep__clampf(v, first, last)) + zero);                 \
         }                                                                                          \
     }
 RECODE(s, int8_t, int8_t, false)
@@ -98,7 +78,7 @@ bool ep__recodes_nothing(const ep__recoding *r)
     const ep__coding *from = &r->from[0], *to = &r->to;
     const bool same =
         from->dtype == to->dtype && from->zero == to->zero && from->scale == to->scale;
-    const int32_t low = least(to->dtype);
+    const int32_t low = ep__least_code(to->dtype);
     return same && ep__code_of(to, r->low) <= low && ep__code_of(to, r->high) >= low + 255;
 }
 
@@ -166,7 +146,7 @@ static void average(const ep__code_pool *p, const int32_t *sums, int64_t n, int6
 {
     for (int64_t i = 0; i < n; i++) {
         const double mean = count > 0 ? (double)sums[i] / (double)count : 0;
-        const float number = clampf((float)(mean * (double)p->from.scale), p->low, p->high);
+        const float number = ep__clampf((float)(mean * (double)p->from.scale), p->low, p->high);
         out[i] = (uint8_t)ep__code_of(&p->to, number);
     }
 }
