@@ -387,11 +387,47 @@ static void ties_and_ends(void **state)
     }
 }
 
+/* 16,908,289 is no float, and with the bias 1 it lies above the middle of 64 and 65: in floats one
+ * by one it would be the middle, and go to 64. */
+static void sums_beyond_float(void **state)
+{
+    (void)state;
+    enum { CHANNELS = 524 };
+    uint8_t x[CHANNELS];
+    int8_t w[CHANNELS];
+    for (int i = 0; i < CHANNELS; i++) x[i] = 255, w[i] = 127; /* 522 of them are 16,904,970 */
+    w[522] = 13;
+    x[523] = 4, w[523] = 1;
+    const float unit = 1, scale = 0x1p-18f;
+    const int32_t bias = 1;
+    fixture f = {0};
+    onnx_input(&f.m, "x", EP_DTYPE_UINT8, "1x524");
+    onnx_raw(&f.m, "unit", EP_DTYPE_FLOAT, "", &unit, sizeof unit);
+    onnx_raw(&f.m, "scale", EP_DTYPE_FLOAT, "", &scale, sizeof scale);
+    onnx_raw(&f.m, "zero", EP_DTYPE_INT8, "", "", 1);
+    onnx_raw(&f.m, "w", EP_DTYPE_INT8, "1x524", w, sizeof w);
+    onnx_raw(&f.m, "b", EP_DTYPE_INT32, "1", &bias, sizeof bias);
+    onnx_node(&f.m, "xf = DequantizeLinear(x, unit)");
+    onnx_node(&f.m, "wf = DequantizeLinear(w, scale)");
+    onnx_node(&f.m, "bf = DequantizeLinear(b, scale)");
+    onnx_node(&f.m, "p = Gemm(xf, wf, bf) transB=1");
+    onnx_node(&f.m, "y = QuantizeLinear(p, unit, zero)");
+    onnx_output(&f.m, "y", EP_DTYPE_INT8, NULL);
+    for (int plain = 0; plain < 2; plain++) {
+        f.options.plain = plain;
+        start(&f);
+        RUN(&f, array_of(EP_DTYPE_UINT8, "1x524", x));
+        assert_output(&f, 0, array_of(EP_DTYPE_INT8, "1x1", (const int8_t[]){65}));
+    }
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_shapes),
         cmocka_unit_test(ties_and_ends),
+        cmocka_unit_test(sums_beyond_float),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
