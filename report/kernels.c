@@ -58,7 +58,7 @@ void ep__kernels_section(const ep_report *report, unsigned width, ep_text *out)
     enum { N = sizeof titles / sizeof *titles };
     const uint32_t m = ep__headline_mode(report), p = report->n_plans - 1;
     if (m == EP_NO_INDEX) return;
-    const ep_planned *planned = report->plans[p].planned;
+    const ep_planned *planned = ep__planned_of(report, p, m);
     const ep_run *run = ep__run_of(report, p, m);
     const ep_point point = point_of(report, p, m);
     ep_text_printf(out, "\nkernels of %s in %s\n", planned->plan.strategy, report->modes[m]->name);
@@ -98,7 +98,7 @@ static void write_kernel(ep_text *out, const ep_planned *planned, const ep_run *
 
 void ep__json_kernels(ep_text *out, const ep_report *report, uint32_t p, uint32_t m)
 {
-    const ep_planned *planned = report->plans[p].planned;
+    const ep_planned *planned = ep__planned_of(report, p, m);
     const ep_point point = point_of(report, p, m);
     ep__json_open(out, "kernels", '[');
     for (uint32_t k = 0; k < planned->plan.n_kernels; k++) {
