@@ -148,7 +148,6 @@ static uint64_t limit_scratch(ep__context *context)
 /* Counts the scratch of what ended with `status`, which had `left` bytes. */
 static ep_status count_scratch(ep__context *context, uint64_t left, ep_status status, ep_error *err)
 {
-    ep__context *context = frame->context;
     ep__memory *memory = &context->memory;
     const bool limited = memory->limit != UINT64_MAX;
     memory->peak = ep_max_u64(memory->peak, memory->now + ep_arena_bytes(context->scratch));
