@@ -120,6 +120,15 @@ typedef enum ep_io {
     EP_IO_NATIVE_FP16_OUT, /* the same, but what leaves a DLA is FP16 */
 } ep_io;
 
+/* What the strategy "best" makes as small (throughput: as large) as it can. */
+typedef enum ep_objective {
+    EP_LATENCY,
+    EP_ENERGY, /* of an image */
+    EP_THROUGHPUT,
+    EP_EDP, /* energy of an image x latency */
+} ep_objective;
+const char *ep_objective_name(uint32_t index); /* "latency", ...; NULL past the last */
+
 typedef struct ep_plan_options {
     ep_precision_choice precision;
     ep_dla_choice dla;
@@ -131,10 +140,24 @@ typedef struct ep_plan_options {
     bool sparse;  /* weights are 2:4 sparse wherever hardware gains from it */
     ep_io io;
     ep_search search; /* of the GPU's tactics; its timings must outlive the plan */
+    /* of the strategy "best" alone */
+    ep_objective objective;
+    const ep_mode *mode;    /* in which plans are judged; NULL: that of the highest GPU clock */
+    double deadline_ns;     /* latency at most; 0: any */
+    double max_power_w;     /* power at most; 0: any */
+    uint32_t max_subgraphs; /* at most; 0: as many as there is room for */
 } ep_plan_options;
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */
 const char *ep_strategy_name(uint32_t index);
+/* How the strategy "best" came to its plan. */
+typedef struct ep_search_result {
+    uint32_t n_judged; /* plans built and run; 0: another strategy */
+    ep_objective objective;
+    double value; /* ns, nJ, ns between batches, nJ x ns */
+    double bound; /* no placement has less, if layers cost no less than in any plan judged */
+} ep_search_result;
+
 /* A plan with the costs of its kernels. Opaque memory: everything lives in `arena`. */
 typedef struct ep_planned {
     ep_arena *arena;
@@ -143,6 +166,7 @@ typedef struct ep_planned {
     const ep_verdict
         *verdicts; /* per layer; those of a plan that uses a DLA include the layers that
                       the limit of loadables pushed out. NULL for strategy "gpu" */
+    ep_search_result found;
 } ep_planned;
 
 /* Makes the plan of a strategy. EP_BAD_USAGE: no such strategy; EP_INFEASIBLE: no_fallback and a
