@@ -192,6 +192,9 @@ static ep__pareto_request pareto_request(const planning *job)
                                            .min_shapes = given[MIN_SHAPES],
                                            .max_shapes = given[MAX_SHAPES]},
                                 .plan_options = job->plan_options,
+                                .has_objective = given[OBJECTIVE],
+                                .limits = {.max_power_w = job->plan_options.max_power_w,
+                                           .deadline_ms = job->plan_options.deadline_ns / 1e6},
                                 .json = given[JSON],
                                 .csv = given[CSV],
                                 .width = job->args->width};

@@ -284,7 +284,7 @@ double ep_axis_value(const ep_axis *axis, uint32_t index); /* index < n */
  * strategies: each is a set of engines that take batches of the network at the same time. */
 typedef struct ep_sweep_options {
     uint32_t n_models, n_batches, n_machines, n_axes, n_modes;
-    uint32_t n_precisions, n_dlas, n_strategies, n_streams;
+    uint32_t n_precisions, n_dlas, n_strategies, n_objectives, n_streams;
     const char *const *models;          /* paths */
     const int64_t *batches;             /* 0: as in the file */
     const char *const *machines;        /* as --hw takes them */
@@ -292,21 +292,23 @@ typedef struct ep_sweep_options {
     const ep_axis *axes;                /* of different keys */
     const char *const *modes;           /* n_modes 0: all */
     const ep_precision_choice *precisions;
-    const ep_dla_choice *dlas;     /* n_dlas 0: the first core where there is one */
-    const char *const *strategies; /* n_strategies 0: all; unless there are streams */
-    const ep_engine *streams;      /* not EP_ENGINE_IDLE */
-    ep_plan_options plan;          /* of every plan, but for precision and DLA */
-    ep_specialize_options network; /* of every network, but for the batch */
-    const char *others;            /* these two in words, for every point: "--no-tf32"; or "" */
-    uint32_t threads;              /* 1 when the plans share timings */
+    const ep_dla_choice *dlas;      /* n_dlas 0: the first core where there is one */
+    const char *const *strategies;  /* n_strategies 0: a builder's; unless there are streams */
+    const ep_objective *objectives; /* of "best"; n_objectives 0: latency */
+    const ep_engine *streams;       /* not EP_ENGINE_IDLE */
+    ep_plan_options plan;           /* of every plan, but for precision and DLA */
+    ep_specialize_options network;  /* of every network, but for the batch */
+    const char *others;             /* these two in words, for every point: "--no-tf32"; or "" */
+    uint32_t threads;               /* 1 when the plans share timings */
 } ep_sweep_options;
 
 /* Static strings, and such as live in the arena of the sweep. Figures are rounded to the six digits
  * that files have, so that a summary is the same whether they were computed or read. */
 typedef struct ep_sweep_point {
     const char *hardware, *model, *mode, *strategy;
-    const char *streams;  /* the engines, as ep_engine_name has them; NULL: one plan by itself */
-    uint32_t model_index; /* of the options: two files may have the same name */
+    const char *objective; /* of "best"; NULL: another strategy */
+    const char *streams;   /* the engines, as ep_engine_name has them; NULL: one plan by itself */
+    uint32_t model_index;  /* of the options: two files may have the same name */
     int64_t batch;
     ep_precision_choice precision;
     ep_dla_choice dla;
@@ -333,8 +335,9 @@ typedef struct ep_sweep_sink {
 } ep_sweep_sink;
 
 /* Plans each network once a machine, precision, DLA and strategy, as an engine is built once, and
- * evaluates that at all points, on `threads` threads. A point that cannot run says why; everything
- * else that goes wrong ends the sweep. Names live in `arena`; memory does not grow with points. */
+ * evaluates that at all points, on `threads` threads. "best" is planned for each point. A point
+ * that cannot run says why; everything else that goes wrong ends the sweep. Names live in `arena`;
+ * memory does not grow with points. */
 ep_status ep_sweep_run(const ep_sweep_options *options, const ep_sweep_sink *sink, ep_arena *arena,
                        ep_error *err);
 
