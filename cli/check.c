@@ -65,6 +65,7 @@ static ep_status rank_hints(const ep__check_settings *settings, ep__check *c, ep
                                .plan = settings->plan,
                                .n_advice = c->report.n_advice,
                                .advice = c->report.advice,
+                               .searches = true,
                                .threads = ep_cores()};
     options.plan.standalone = options.plan.no_fallback = false;
     EP_TRY(ep_rank_hints(c->planned, &options, c->arena, &c->ranking, err));

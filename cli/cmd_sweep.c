@@ -280,17 +280,6 @@ static ep_status end_model(job *j, ep_error *err)
     return EP_OK;
 }
 
-/* Of a terminal only. */
-static void show_progress(const job *j, uint64_t done, uint64_t all)
-{
-    enum { CELLS = 40 };
-    if (!j->shows_progress || (done % CELLS != 0 && done != all)) return;
-    const int full = (int)(CELLS * done / all);
-    fprintf(stderr, "\r[%.*s%*s] %llu of %llu%s", full, "########################################",
-            CELLS - full, "", (unsigned long long)done, (unsigned long long)all,
-            done == all ? "\r\033[K" : "");
-}
-
 static ep_status known(void *context, ep_sweep_point *point, bool *is_known, ep_error *err)
 {
     return ep__sweep_file_known(&((job *)context)->file, point, is_known, err);
@@ -307,7 +296,7 @@ static ep_status take_row(void *context, const ep_sweep_point *point, bool was_k
         j->summary = (ep_sweep_summary){.limits = j->limits};
     }
     if (!was_known) EP_TRY(ep__sweep_file_write(&j->file, point, err));
-    show_progress(j, done, all);
+    if (j->shows_progress) ep__progress(done, all);
     return ep_sweep_summary_add(&j->summary, point, err);
 }
 

@@ -1,6 +1,7 @@
 #include "cli/pareto.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/machine.h"
 #include "cli/sweep.h"
@@ -35,7 +36,8 @@ static ep_status take_point(void *context, const ep_sweep_point *point, bool was
                             uint64_t done, uint64_t all, ep_error *err)
 {
     job *j = context;
-    (void)was_known, (void)done, (void)all;
+    (void)was_known;
+    if (isatty(STDERR_FILENO)) ep__progress(done, all);
     j->model = point->model;
     return ep_sweep_summary_add(&j->summary, point, err);
 }

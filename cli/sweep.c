@@ -1,5 +1,6 @@
 #include "cli/sweep.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "planner/planner.h"
@@ -69,4 +70,14 @@ ep_status ep__strategies(const char *text, ep_arena *arena, const char *const **
     for (uint32_t i = 0; i < *n; i++) chosen[i] = ep_strategy_name(list[i]);
     *names = chosen;
     return EP_OK;
+}
+
+void ep__progress(uint64_t done, uint64_t all)
+{
+    enum { CELLS = 40 };
+    const int full = (int)(CELLS * done / all);
+    if (full == (int)(CELLS * (done - 1) / all)) return;
+    fprintf(stderr, "\r[%.*s%*s] %llu of %llu%s", full, "########################################",
+            CELLS - full, "", (unsigned long long)done, (unsigned long long)all,
+            done == all ? "\r\033[K" : "");
 }

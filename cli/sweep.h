@@ -30,5 +30,7 @@ ep_status ep__choices(const char *option, const char *text, const char *(*name)(
 /* The strategies that --strategy names, the same way. */
 ep_status ep__strategies(const char *text, ep_arena *arena, const char *const **names, uint32_t *n,
                          ep_error *err);
+/* A bar on standard error, which is a terminal, when it has grown; gone when all is done. */
+void ep__progress(uint64_t done, uint64_t all);
 
 #endif

@@ -396,7 +396,8 @@ ep_status ep_rewrite(const ep_network *network, const ep_changes *changes, ep_ne
 
 /* Of a plan. */
 typedef struct ep_hint_figures {
-    double latency_ns;
+    double latency_ns;                          /* as a builder places layers */
+    double best_ns;                             /* as the strategy "best" does; 0: not asked for */
     uint32_t fallbacks, transitions, subgraphs; /* a fallback is a layer that is not on the DLA */
 } ep_hint_figures;
 
@@ -428,12 +429,14 @@ typedef struct ep_rank_options {
     ep_plan_options plan; /* as the plan was made, with a DLA */
     uint32_t n_advice;
     const ep_advice *advice; /* about the plan */
+    bool searches;           /* best_ns too: much slower */
     uint32_t threads;
 } ep_rank_options;
 
 /* Plans the network anew with each change made: refused layers are written as the hint has them,
  * a detection head is cut off, islands stay on the GPU. `planned` has verdicts. Takes a plan for
- * each hint and each two of the best. Arrays live in `arena`. */
+ * each hint and each two of the best. Arrays
+ * live in `arena`. */
 ep_status ep_rank_hints(const ep_planned *planned, const ep_rank_options *options, ep_arena *arena,
                         ep_ranking *out, ep_error *err);
 
