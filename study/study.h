@@ -286,7 +286,7 @@ typedef struct ep_sweep_options {
     const char *const *modes;           /* n_modes 0: all */
     const ep_precision_choice *precisions;
     const ep_dla_choice *dlas;     /* n_dlas 0: the first core where there is one */
-    const char *const *strategies; /* n_strategies 0: all */
+    const char *const *strategies; /* n_strategies 0: the builders' */
     uint32_t threads;
 } ep_sweep_options;
 
