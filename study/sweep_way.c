@@ -23,8 +23,7 @@ static bool is_search(const char *strategy)
 static const char *strategy_of(const ep_sweep_options *o, uint32_t i)
 {
     if (o->n_strategies) return i < o->n_strategies ? o->strategies[i] : NULL;
-    const char *name = ep_strategy_name(i);
-    return name && !is_search(name) ? name : NULL;
+    return i < EP_BUILDER_STRATEGIES ? ep_strategy_name(i) : NULL;
 }
 
 static uint32_t add_searches(const ep_sweep_options *o, const ep__way *like, ep__way *ways,
