@@ -211,7 +211,7 @@ static ep_status check_kinds(const planning *job, ep_error *err)
                                       MAX_SUBGRAPHS, DLA,       LAYERS};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     static const int not_of_pareto[] = {MODEL,    STREAMS,    SCENARIO, GOVERNOR, AMBIENT, HEATSINK,
-                                        DURATION, TEGRASTATS, LAYERS,   TRACE,    GANTT};
+                                        DURATION, TEGRASTATS, LAYERS,   TRACE,    GANTT,   EXPLAIN};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
