@@ -62,6 +62,9 @@ static ep_status do_job(const ep__args *args, ep_arena *arena, collected *c, ep_
                             err));
     const char *machine = given[HW] ? given[HW] : EP__DEFAULT_HW;
     const ep_precision_choice choice = (ep_precision_choice)precision;
+    const char *const *strategies;
+    uint32_t n_strategies;
+    EP_TRY(ep__strategies("all", arena, &strategies, &n_strategies, err));
     const ep_sweep_options sweep = {.n_models = 1,
                                     .models = args->operands.at,
                                     .n_batches = 1,
@@ -71,6 +74,8 @@ static ep_status do_job(const ep__args *args, ep_arena *arena, collected *c, ep_
                                     .hardware = &hardware,
                                     .n_precisions = 1,
                                     .precisions = &choice,
+                                    .n_strategies = n_strategies,
+                                    .strategies = strategies,
                                     .threads = ep_cores()};
     const ep_sweep_sink sink = {.context = c, .row = collect};
     EP_TRY(ep_sweep_run(&sweep, &sink, arena, err));

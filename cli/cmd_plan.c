@@ -56,6 +56,7 @@ enum {
     CSV,
     LAYERS,
     KERNELS,
+    EXPLAIN,
     TRACE,
     GANTT,
     N_OPTIONS
@@ -128,6 +129,9 @@ static const ep__option options[N_OPTIONS] = {
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
     [KERNELS] = {"--kernels", NULL, "a table of kernels too: tactics, and where their time goes"},
+    [EXPLAIN] = {"--explain", "LAYER",
+                 "instead of the tables, what one layer costs elsewhere, and what moving it\n"
+                 "does to the whole (of the last strategy)"},
     [TRACE] = {"--trace", "FILE",
                "writes a timeline of the first mode: for Perfetto, or a picture, FILE.svg"},
     [GANTT] = {"--gantt", NULL, "a timeline of the first mode as text"},
@@ -251,6 +255,9 @@ static ep__pareto_request pareto_request(const planning *job)
                                            .min_shapes = given[MIN_SHAPES],
                                            .max_shapes = given[MAX_SHAPES]},
                                 .plan_options = job->plan_options,
+                                .has_objective = given[OBJECTIVE],
+                                .limits = {.max_power_w = job->plan_options.max_power_w,
+                                           .deadline_ms = job->plan_options.deadline_ns / 1e6},
                                 .json = given[JSON],
                                 .csv = given[CSV],
                                 .width = job->args->width};
@@ -261,12 +268,12 @@ static ep_status check_kinds(const planning *job, ep_error *err)
 {
     static const int of_one_plan[] = {STRATEGY,  DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
                                       DLA,       LAYERS,      LAYER_DEVICES, LAYER_PRECISIONS,
-                                      SAVE,      LOAD,        KERNELS};
+                                      SAVE,      LOAD,        KERNELS,       EXPLAIN};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     static const int not_of_pareto[] = {
-        MODEL,      STREAMS, SCENARIO, OBJECTIVE, DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
-        GOVERNOR,   AMBIENT, HEATSINK, DURATION,  SAVE,        LAYER_DEVICES, LAYER_PRECISIONS,
-        TEGRASTATS, LAYERS,  TRACE,    GANTT,     LOAD,        KERNELS};
+        MODEL,    STREAMS,    SCENARIO, GOVERNOR, AMBIENT, HEATSINK,      DURATION,         TEGRASTATS,
+        LAYERS,   KERNELS,    TRACE,    GANTT,    EXPLAIN, LAYER_DEVICES, LAYER_PRECISIONS, SAVE,
+        LOAD};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -283,6 +290,8 @@ static ep_status check_kinds(const planning *job, ep_error *err)
     }
     EP_FAIL_IF(given[GANTT] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
                "--gantt is for people: not with --json or --csv");
+    EP_FAIL_IF(given[EXPLAIN] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
+               "--explain is for people: leave %s out", given[JSON] ? "--json" : "--csv");
     const ep__workload_request request = workload_request(job);
     if (is_workload(job)) return ep__workload_check(&request, err);
     EP_FAIL_IF(!request.model, err, EP_BAD_USAGE, "MODEL.onnx is missing; 'plan --help' says how");
@@ -393,6 +402,10 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                              job->args->operands.at[0], err));
     }
     if (job->given[TEGRASTATS]) EP_TRY(write_tegrastats(&report, job->given[TEGRASTATS], err));
+    if (job->given[EXPLAIN]) {
+        return ep__plans_explain(&job->plans, &report, job->given[EXPLAIN], job->args->width, out,
+                                 err);
+    }
     if (job->given[JSON]) return ep_report_json(&report, out, err);
     if (job->given[CSV]) return ep_report_csv(&report, out, err);
     return ep_report_table(&report, job->args->width, out, err);
@@ -473,6 +486,7 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
     planning job = {.args = args, .given = args->given};
     const ep_status status = do_job(&job, out, err);
+    if (status != EP_OK && !job.given[PARETO]) ep_text_free(out); /* half a report */
     ep__plans_free(&job.plans);
     ep__model_free(&job.model);
     ep_machine_free(job.machine);

@@ -16,6 +16,7 @@ enum {
     PRECISION,
     NO_TF32,
     STRATEGY,
+    OBJECTIVE,
     DLA,
     NO_FALLBACK,
     STREAMS,
@@ -42,7 +43,10 @@ static const ep__option options[N_OPTIONS] = {
     [MODE] = {"--mode", "A,B|all", "power modes (default: all)"},
     [PRECISION] = {"--precision", "A,B|all", "int8 (the default), fp16, fp32, best"},
     [NO_TF32] = EP__OPTION_NO_TF32,
-    [STRATEGY] = {"--strategy", "A,B|all", "gpu, greedy (default: all)"},
+    [STRATEGY] = {"--strategy", "A,B|all",
+                  "gpu, greedy, best, which is planned for each point (default: gpu,greedy)"},
+    [OBJECTIVE] = {"--objective", "A,B|all",
+                   "of best: latency (the default), energy, throughput, edp"},
     [DLA] = {"--dla", "A,B", "0, 1, both, none (default: 0 where there is one)"},
     [NO_FALLBACK] = {"--no-fallback", NULL, "where the DLA refuses a layer, the point cannot run"},
     [STREAMS] = {"--streams", "A,B|all",
@@ -89,12 +93,11 @@ static ep_status choices(job *j, int option, const char *(*name)(uint32_t), uint
 
 static ep_status read_precisions(job *j, ep_error *err)
 {
-    static const ep_precision_choice all[] = {EP_CHOOSE_INT8, EP_CHOOSE_FP16, EP_CHOOSE_FP32,
-                                              EP_CHOOSE_BEST};
+    static const ep_precision_choice usual = EP_CHOOSE_INT8;
     uint32_t *list = NULL, n = 0;
     EP_TRY(choices(j, PRECISION, ep_report_precision_name, &list, &n, err));
-    j->sweep.precisions = all;
-    j->sweep.n_precisions = j->args->given[PRECISION] ? sizeof all / sizeof *all : 1;
+    j->sweep.precisions = &usual;
+    j->sweep.n_precisions = 1;
     if (n == 0) return EP_OK;
     ep_precision_choice *chosen = EP_NEW(j->arena, ep_precision_choice, n);
     if (!chosen) return ep_fail_memory(err);
@@ -106,18 +109,20 @@ static ep_status read_precisions(job *j, ep_error *err)
 
 static ep_status read_placement(job *j, ep_error *err)
 {
-    uint32_t *dlas = NULL, *strategies = NULL, n_dlas = 0, n_strategies = 0;
+    uint32_t *dlas = NULL, *objectives = NULL, n_dlas = 0, n_objectives = 0;
     EP_TRY(choices(j, DLA, ep_report_dla_name, &dlas, &n_dlas, err));
-    EP_TRY(choices(j, STRATEGY, ep_strategy_name, &strategies, &n_strategies, err));
+    EP_TRY(choices(j, OBJECTIVE, ep_objective_name, &objectives, &n_objectives, err));
+    EP_TRY(ep__strategies(j->args->given[STRATEGY], j->arena, &j->sweep.strategies,
+                          &j->sweep.n_strategies, err));
     ep_dla_choice *chosen = EP_NEW(j->arena, ep_dla_choice, n_dlas);
-    const char **names = EP_NEW(j->arena, const char *, n_strategies);
-    if (!chosen || !names) return ep_fail_memory(err);
+    ep_objective *aims = EP_NEW(j->arena, ep_objective, n_objectives);
+    if (!chosen || !aims) return ep_fail_memory(err);
     for (uint32_t i = 0; i < n_dlas; i++) chosen[i] = (ep_dla_choice)dlas[i];
-    for (uint32_t i = 0; i < n_strategies; i++) names[i] = ep_strategy_name(strategies[i]);
+    for (uint32_t i = 0; i < n_objectives; i++) aims[i] = (ep_objective)objectives[i];
+    j->sweep.objectives = aims;
+    j->sweep.n_objectives = n_objectives;
     j->sweep.dlas = chosen;
     j->sweep.n_dlas = n_dlas;
-    j->sweep.strategies = names;
-    j->sweep.n_strategies = n_strategies;
     return EP_OK;
 }
 
@@ -129,17 +134,12 @@ static const char *streams_name(uint32_t engine)
 
 static ep_status read_streams(job *j, ep_error *err)
 {
-    static const ep_engine all[] = {EP_ENGINE_GPU, EP_ENGINE_DLA, EP_ENGINE_2DLA, EP_ENGINE_GPU_DLA,
-                                    EP_ENGINE_GPU_2DLA};
     const char *const *given = j->args->given;
     if (!given[STREAMS]) return EP_OK;
     EP_FAIL_IF(given[STRATEGY] || given[DLA], err, EP_BAD_USAGE,
                "--streams says what runs where: leave %s out", given[DLA] ? "--dla" : "--strategy");
     uint32_t *list = NULL, n = 0;
     EP_TRY(choices(j, STREAMS, streams_name, &list, &n, err));
-    j->sweep.streams = all;
-    j->sweep.n_streams = sizeof all / sizeof *all;
-    if (n == 0) return EP_OK;
     ep_engine *chosen = EP_NEW(j->arena, ep_engine, n);
     if (!chosen) return ep_fail_memory(err);
     for (uint32_t i = 0; i < n; i++) chosen[i] = (ep_engine)list[i];
@@ -280,17 +280,6 @@ static ep_status end_model(job *j, ep_error *err)
     return EP_OK;
 }
 
-/* Of a terminal only. */
-static void show_progress(const job *j, uint64_t done, uint64_t all)
-{
-    enum { CELLS = 40 };
-    if (!j->shows_progress || (done % CELLS != 0 && done != all)) return;
-    const int full = (int)(CELLS * done / all);
-    fprintf(stderr, "\r[%.*s%*s] %llu of %llu%s", full, "########################################",
-            CELLS - full, "", (unsigned long long)done, (unsigned long long)all,
-            done == all ? "\r\033[K" : "");
-}
-
 static ep_status known(void *context, ep_sweep_point *point, bool *is_known, ep_error *err)
 {
     return ep__sweep_file_known(&((job *)context)->file, point, is_known, err);
@@ -307,7 +296,7 @@ static ep_status take_row(void *context, const ep_sweep_point *point, bool was_k
         j->summary = (ep_sweep_summary){.limits = j->limits};
     }
     if (!was_known) EP_TRY(ep__sweep_file_write(&j->file, point, err));
-    show_progress(j, done, all);
+    if (j->shows_progress) ep__progress(done, all);
     return ep_sweep_summary_add(&j->summary, point, err);
 }
 

@@ -1,6 +1,7 @@
 #include "cli/pareto.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/machine.h"
 #include "cli/sweep.h"
@@ -8,6 +9,8 @@
 
 static const ep_precision_choice precisions[] = {EP_CHOOSE_INT8, EP_CHOOSE_FP16};
 static const int64_t batches[] = {1, 2, 4, 8, 16};
+static const ep_objective objectives[] = {EP_LATENCY, EP_ENERGY};
+enum { N_OBJECTIVES = sizeof objectives / sizeof *objectives };
 /* Beside the placements of one plan. By the number of DLA cores that a machine needs. */
 static const ep_engine streams[] = {EP_ENGINE_GPU_DLA, EP_ENGINE_2DLA, EP_ENGINE_GPU_2DLA};
 static const uint32_t n_streams[] = {0, 1, sizeof streams / sizeof *streams};
@@ -33,7 +36,8 @@ static ep_status take_point(void *context, const ep_sweep_point *point, bool was
                             uint64_t done, uint64_t all, ep_error *err)
 {
     job *j = context;
-    (void)was_known, (void)done, (void)all;
+    (void)was_known;
+    if (isatty(STDERR_FILENO)) ep__progress(done, all);
     j->model = point->model;
     return ep_sweep_summary_add(&j->summary, point, err);
 }
@@ -62,25 +66,30 @@ static ep_status read_request(job *j, ep_error *err)
     j->hardware = ep__machine_options(r->sets, r->mode_file);
     j->precision = r->plan_options.precision;
     j->dla = r->plan_options.dla;
-    j->sweep = (ep_sweep_options){.n_models = 1,
-                                  .models = &r->model,
-                                  .n_machines = 1,
-                                  .machines = &r->hw,
-                                  .hardware = &j->hardware,
-                                  .n_modes = !is_all(r->mode),
-                                  .modes = &r->mode,
-                                  .n_precisions = sizeof precisions / sizeof *precisions,
-                                  .precisions = precisions,
-                                  .n_dlas = r->dla != NULL,
-                                  .dlas = &j->dla,
-                                  .n_strategies = !is_all(r->strategy),
-                                  .strategies = &r->strategy,
-                                  .plan = r->plan_options,
-                                  .threads = r->plan_options.search.timings ? 1 : ep_cores()};
+    j->sweep =
+        (ep_sweep_options){.n_models = 1,
+                           .models = &r->model,
+                           .n_machines = 1,
+                           .machines = &r->hw,
+                           .hardware = &j->hardware,
+                           .n_modes = !is_all(r->mode),
+                           .modes = &r->mode,
+                           .n_precisions = sizeof precisions / sizeof *precisions,
+                           .precisions = precisions,
+                           .n_dlas = r->dla != NULL,
+                           .dlas = &j->dla,
+                           .n_objectives = r->has_objective ? 1 : N_OBJECTIVES,
+                           .objectives = r->has_objective ? &r->plan_options.objective : objectives,
+                           .plan = r->plan_options,
+                           .threads = r->plan_options.search.timings ? 1 : ep_cores()};
     if (r->precision) {
         j->sweep.n_precisions = 1;
         j->sweep.precisions = &j->precision;
     }
+    /* the limits are those of points, not of plans */
+    j->sweep.plan.deadline_ns = j->sweep.plan.max_power_w = 0;
+    EP_TRY(ep__strategies(r->strategy ? r->strategy : "all", j->arena, &j->sweep.strategies,
+                          &j->sweep.n_strategies, err));
     EP_TRY(read_batches(j, err));
     return ep__model_shapes(&r->shapes, j->arena, &j->sweep.network, err);
 }

@@ -12,6 +12,7 @@ typedef struct ep__pareto_request {
     ep__values sets;
     ep__model_options shapes;     /* but for its batch */
     ep_plan_options plan_options; /* of every plan, but for what is searched */
+    bool has_objective;           /* that of the options; else some are searched */
     ep_sweep_limits limits;
     bool json, csv;
     unsigned width;

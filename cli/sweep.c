@@ -1,6 +1,9 @@
 #include "cli/sweep.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "planner/planner.h"
 
 static ep_status limit(const char *option, const char *text, double *out, ep_error *err)
 {
@@ -42,13 +45,39 @@ ep_status ep__split(const char *option, const char *text, ep_arena *arena, ep__v
 ep_status ep__choices(const char *option, const char *text, const char *(*name)(uint32_t),
                       ep_arena *arena, uint32_t **list, uint32_t *n, ep_error *err)
 {
-    if (!text || strcmp(text, "all") == 0) return EP_OK;
-    ep__values items;
-    EP_TRY(ep__split(option, text, arena, &items, err));
+    ep__values items = {0};
+    *n = 0;
+    if (!text) return EP_OK;
+    const bool all = strcmp(text, "all") == 0;
+    if (!all) EP_TRY(ep__split(option, text, arena, &items, err));
+    while (all && name(items.n)) items.n++;
     *list = EP_NEW(arena, uint32_t, items.n);
     if (!*list) return ep_fail_memory(err);
     for (*n = 0; *n < items.n; ++*n) {
-        EP_TRY(ep__parse_choice(option, items.at[*n], name, &(*list)[*n], err));
+        (*list)[*n] = *n;
+        if (!all) EP_TRY(ep__parse_choice(option, items.at[*n], name, &(*list)[*n], err));
     }
     return EP_OK;
+}
+
+ep_status ep__strategies(const char *text, ep_arena *arena, const char *const **names, uint32_t *n,
+                         ep_error *err)
+{
+    uint32_t *list = NULL;
+    EP_TRY(ep__choices("--strategy", text, ep_strategy_name, arena, &list, n, err));
+    const char **chosen = EP_NEW(arena, const char *, *n);
+    if (!chosen) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < *n; i++) chosen[i] = ep_strategy_name(list[i]);
+    *names = chosen;
+    return EP_OK;
+}
+
+void ep__progress(uint64_t done, uint64_t all)
+{
+    enum { CELLS = 40 };
+    const int full = (int)(CELLS * done / all);
+    if (full == (int)(CELLS * (done - 1) / all)) return;
+    fprintf(stderr, "\r[%.*s%*s] %llu of %llu%s", full, "########################################",
+            CELLS - full, "", (unsigned long long)done, (unsigned long long)all,
+            done == all ? "\r\033[K" : "");
 }

@@ -24,8 +24,13 @@ ep_status ep__sweep_limits(const char *max_power, const char *deadline, const ch
 ep_status ep__split(const char *option, const char *text, ep_arena *arena, ep__values *out,
                     ep_error *err);
 
-/* A list of choices as indices, in `arena`; "all" and NULL leave `*list` and `*n` as they are. */
+/* A list of choices as indices, in `arena`; none of NULL, every one of "all". */
 ep_status ep__choices(const char *option, const char *text, const char *(*name)(uint32_t),
                       ep_arena *arena, uint32_t **list, uint32_t *n, ep_error *err);
+/* The strategies that --strategy names, the same way. */
+ep_status ep__strategies(const char *text, ep_arena *arena, const char *const **names, uint32_t *n,
+                         ep_error *err);
+/* A bar on standard error, which is a terminal, when it has grown; gone when all is done. */
+void ep__progress(uint64_t done, uint64_t all);
 
 #endif

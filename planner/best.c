@@ -151,10 +151,10 @@ static ep_status try_builders(ep__search *s, ep_error *err)
     const ep__basis *basis = s->basis;
     without_limits.no_limits = true;
     want_side(s, EP_SIDE_DLA, false);
-    EP_TRY(ep__judge(s, true, err));
     s->basis = &without_limits;
     ep_status status = ep__judge(s, false, err);
     s->basis = basis;
+    if (status == EP_OK) status = ep__judge(s, true, err);
     if (basis->options->precision == EP_CHOOSE_FP16) return status;
     for (int side = 0; status == EP_OK && side < EP_SIDES; side++) {
         want_side(s, side, true);
@@ -166,7 +166,7 @@ static ep_status try_builders(ep__search *s, ep_error *err)
 /* Plans that may be judged: the more layers the fewer, so that thousands take seconds. */
 static uint32_t most_plans(uint32_t n_layers)
 {
-    enum { LEAST = 16, MOST = 64, LAYERS = 16000 };
+    enum { LEAST = 8, MOST = 64, LAYERS = 16000 };
     const uint32_t n = LAYERS / (n_layers + 1);
     return n < LEAST ? LEAST : n > MOST ? MOST : n;
 }

@@ -11,6 +11,7 @@ static void figure_cells(ep__columns *table, const ep_hint_figures *now, const e
 {
     ep__cell(table, "%s", ep__round3(f->latency_ns / 1e6).text);
     ep__cell(table, "%s", ep__round3((now->latency_ns - f->latency_ns) / 1e6).text);
+    ep__cell(table, "%s", ep__round3(f->best_ns / 1e6).text);
     ep__cell(table, "%u", (unsigned)f->fallbacks);
     ep__cell(table, "%u", (unsigned)f->transitions);
     ep__cell(table, "%u", (unsigned)f->subgraphs);
@@ -57,11 +58,11 @@ static void append_others(const ep_ranking *r, unsigned width, ep_text *out)
 
 static void append_table(const ep_ranking *r, unsigned width, ep_text *out)
 {
-    static const char *const titles[] = {"hint",      "latency ms",  "won ms",
-                                         "fallbacks", "transitions", "subgraphs",
-                                         "layers",    "change",      "of"};
+    static const char *const titles[] = {"hint",      "latency ms",  "won ms",    "best ms",
+                                         "fallbacks", "transitions", "subgraphs", "layers",
+                                         "change",    "of"};
     static const ep__align align[] = {EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__RIGHT,
-                                      EP__RIGHT, EP__RIGHT, EP__LEFT,  EP__NAME};
+                                      EP__RIGHT, EP__RIGHT, EP__RIGHT, EP__LEFT,  EP__NAME};
     enum { N = sizeof titles / sizeof *titles };
     ep__columns table = {.n = N, .align = align};
     char number[32];
@@ -96,6 +97,7 @@ void ep__ranking_section(const ep_report_check *check, unsigned width, ep_text *
 static void write_figures(ep_text *out, const ep_hint_figures *f)
 {
     ep__json_number(out, "latency_ms", f->latency_ns / 1e6);
+    ep__json_number(out, "best_ms", f->best_ns / 1e6);
     ep__json_integer(out, "fallbacks", f->fallbacks);
     ep__json_integer(out, "transitions", f->transitions);
     ep__json_integer(out, "subgraphs", f->subgraphs);

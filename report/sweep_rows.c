@@ -13,8 +13,9 @@
 void ep_report_sweep_titles(ep_text *out)
 {
     ep_text_printf(
-        out, "hardware,model,batch,precision,dla,strategy,streams,options,set,mode,latency_ms,"
-             "throughput_ips,power_w,wall_w,energy_mj,bound,over_budget,cannot_run\n");
+        out,
+        "hardware,model,batch,precision,dla,strategy,objective,streams,options,set,mode,latency_ms,"
+        "throughput_ips,power_w,wall_w,energy_mj,bound,over_budget,cannot_run\n");
 }
 
 void ep_report_sweep_csv(const ep_sweep_point *p, ep_text *out)
@@ -26,6 +27,7 @@ void ep_report_sweep_csv(const ep_sweep_point *p, ep_text *out)
     ep__csv_text(out, ep_report_precision_name(p->precision));
     ep__csv_text(out, ep_report_dla_name(p->dla));
     ep__csv_text(out, p->strategy);
+    ep__csv_text(out, p->objective ? p->objective : "");
     ep__csv_text(out, p->streams ? p->streams : "");
     ep__csv_text(out, p->others ? p->others : "");
     ep__csv_text(out, p->set);
@@ -50,6 +52,7 @@ void ep_report_sweep_json(const ep_sweep_point *p, ep_text *out)
     ep__json_text(out, "precision", ep_report_precision_name(p->precision));
     ep__json_text(out, "dla", ep_report_dla_name(p->dla));
     ep__json_text(out, "strategy", p->strategy);
+    if (p->objective) ep__json_text(out, "objective", p->objective);
     if (p->streams) ep__json_text(out, "streams", p->streams);
     if (p->others && p->others[0]) ep__json_text(out, "options", p->others);
     ep__json_text(out, "set", p->set);
@@ -94,7 +97,7 @@ static void next_field(const char **at, char *field, size_t size)
 
 static void read_csv(const char *line, ep_sweep_point *p)
 {
-    enum { N_NAMES = 10, N_FIGURES = 5 };
+    enum { N_NAMES = 11, N_FIGURES = 5 };
     char field[sizeof p->set];
     for (int i = 0; i < N_NAMES; i++) next_field(&line, field, sizeof field);
     double *const figures[N_FIGURES] = {&p->latency_ms, &p->throughput_ips, &p->power_w, &p->wall_w,

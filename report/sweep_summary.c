@@ -18,6 +18,9 @@ static void append_placement(const ep_sweep_point *p, const char *comma, const c
 {
     const bool on_dla = strcmp(p->strategy, ep_strategy_name(0)) != 0 && p->dla != EP_DLA_NONE;
     ep_text_printf(out, "%s", p->streams ? p->streams : p->strategy);
+    if (p->objective && strcmp(p->objective, ep_objective_name(EP_LATENCY)) != 0) {
+        ep_text_printf(out, " for %s", p->objective);
+    }
     if (on_dla && !p->streams) {
         ep_text_printf(out, "%sDLA %s%s", comma, ep_report_dla_name(p->dla), end);
     }

@@ -179,14 +179,14 @@ static ep_status add_step(rewriter *r, const step *s, uint32_t x, uint32_t from,
 static ep_status replace(rewriter *r, const char *instead)
 {
     const ep_node *node = &r->from->nodes[r->node];
+    EP_FAIL_IF(node->n_outputs != 1 || node->n_inputs == 0 || node->inputs[0] == EP_NO_INDEX,
+               r->err, EP_UNSUPPORTED, "%s is not of one operand and one result", node->name);
     const uint32_t x = node->inputs[0], last = node->outputs[0];
     const ep_shape shape = r->to->tensors[last].shape;
     /* a reduction that drops its dimensions: one more step does */
     const bool flatten = shape.rank == 2 && r->to->tensors[x].shape.rank > 2;
     uint32_t from = x;
     r->step = 0;
-    EP_FAIL_IF(node->n_outputs != 1, r->err, EP_UNSUPPORTED, "%s has %u outputs", node->name,
-               (unsigned)node->n_outputs);
     for (const char *at = instead;; at++) {
         const step s = parse_step(at);
         at += strcspn(at, ";");

@@ -378,7 +378,7 @@ double ep_axis_value(const ep_axis *axis, uint32_t index); /* index < n */
  * strategies: each is a set of engines that take batches of the network at the same time. */
 typedef struct ep_sweep_options {
     uint32_t n_models, n_batches, n_machines, n_axes, n_modes;
-    uint32_t n_precisions, n_dlas, n_strategies, n_streams;
+    uint32_t n_precisions, n_dlas, n_strategies, n_objectives, n_streams;
     const char *const *models;          /* paths */
     const int64_t *batches;             /* 0: as in the file */
     const char *const *machines;        /* as --hw takes them */
@@ -386,21 +386,23 @@ typedef struct ep_sweep_options {
     const ep_axis *axes;                /* of different keys */
     const char *const *modes;           /* n_modes 0: all */
     const ep_precision_choice *precisions;
-    const ep_dla_choice *dlas;     /* n_dlas 0: the first core where there is one */
-    const char *const *strategies; /* n_strategies 0: all; unless there are streams */
-    const ep_engine *streams;      /* not EP_ENGINE_IDLE */
-    ep_plan_options plan;          /* of every plan, but for precision and DLA */
-    ep_specialize_options network; /* of every network, but for the batch */
-    const char *others;            /* these two in words, for every point: "--no-tf32"; or "" */
-    uint32_t threads;              /* 1 when the plans share timings */
+    const ep_dla_choice *dlas;      /* n_dlas 0: the first core where there is one */
+    const char *const *strategies;  /* n_strategies 0: a builder's; unless there are streams */
+    const ep_objective *objectives; /* of "best"; n_objectives 0: latency */
+    const ep_engine *streams;       /* not EP_ENGINE_IDLE */
+    ep_plan_options plan;           /* of every plan, but for precision and DLA */
+    ep_specialize_options network;  /* of every network, but for the batch */
+    const char *others;             /* these two in words, for every point: "--no-tf32"; or "" */
+    uint32_t threads;               /* 1 when the plans share timings */
 } ep_sweep_options;
 
 /* Static strings, and such as live in the arena of the sweep. Figures are rounded to the six digits
  * that files have, so that a summary is the same whether they were computed or read. */
 typedef struct ep_sweep_point {
     const char *hardware, *model, *mode, *strategy;
-    const char *streams;  /* the engines, as ep_engine_name has them; NULL: one plan by itself */
-    uint32_t model_index; /* of the options: two files may have the same name */
+    const char *objective; /* of "best"; NULL: another strategy */
+    const char *streams;   /* the engines, as ep_engine_name has them; NULL: one plan by itself */
+    uint32_t model_index;  /* of the options: two files may have the same name */
     int64_t batch;
     ep_precision_choice precision;
     ep_dla_choice dla;
@@ -427,8 +429,9 @@ typedef struct ep_sweep_sink {
 } ep_sweep_sink;
 
 /* Plans each network once a machine, precision, DLA and strategy, as an engine is built once, and
- * evaluates that at all points, on `threads` threads. A point that cannot run says why; everything
- * else that goes wrong ends the sweep. Names live in `arena`; memory does not grow with points. */
+ * evaluates that at all points, on `threads` threads. "best" is planned for each point. A point
+ * that cannot run says why; everything else that goes wrong ends the sweep. Names live in `arena`;
+ * memory does not grow with points. */
 ep_status ep_sweep_run(const ep_sweep_options *options, const ep_sweep_sink *sink, ep_arena *arena,
                        ep_error *err);
 
@@ -487,7 +490,8 @@ ep_status ep_rewrite(const ep_network *network, const ep_changes *changes, ep_ne
 
 /* Of a plan. */
 typedef struct ep_hint_figures {
-    double latency_ns;
+    double latency_ns;                          /* as a builder places layers */
+    double best_ns;                             /* as the strategy "best" does; 0: not asked for */
     uint32_t fallbacks, transitions, subgraphs; /* a fallback is a layer that is not on the DLA */
 } ep_hint_figures;
 
@@ -519,12 +523,14 @@ typedef struct ep_rank_options {
     ep_plan_options plan; /* as the plan was made, with a DLA */
     uint32_t n_advice;
     const ep_advice *advice; /* about the plan */
+    bool searches;           /* best_ns too: much slower */
     uint32_t threads;
 } ep_rank_options;
 
 /* Plans the network anew with each change made: refused layers are written as the hint has them,
  * a detection head is cut off, islands stay on the GPU. `planned` has verdicts. Takes a plan for
- * each hint and each two of the best. Arrays live in `arena`. */
+ * each hint and each two of the best. Arrays
+ * live in `arena`. */
 ep_status ep_rank_hints(const ep_planned *planned, const ep_rank_options *options, ep_arena *arena,
                         ep_ranking *out, ep_error *err);
 
@@ -753,5 +759,26 @@ void ep_comparison_free(ep_comparison *comparison); /* accepts NULL */
 
 /* EP_GATE_FAILED, naming the first tensor, when something is over the tolerance. */
 ep_status ep_comparison_gate(const ep_comparison *comparison, ep_error *err);
+
+/* ---- one layer elsewhere ------------------------------------------------------------------- */
+
+/* A plan in which one layer runs somewhere else, or in another precision, and all others as they
+ * do: built and run anew. */
+typedef struct ep_alternative {
+    ep_device device;
+    ep_precision precision;
+    bool is_planned;   /* as the plan has it */
+    char refused[160]; /* why it cannot be; "": it can, and the rest holds */
+    double layer_ns, layer_nj;
+    ep_run run; /* of the whole */
+    uint32_t n_subgraphs, transitions;
+} ep_alternative;
+
+/* All that devices of the plan's options take for `layer`; a device that does not take it has one,
+ * with the reason. In `arena`. `options` are those of the plan. */
+ep_status ep_alternatives(const ep_plan *plan, const ep_machine *machine,
+                          const ep_plan_options *options, const ep_point *point,
+                          const ep_run_options *run_options, uint32_t layer, ep_arena *arena,
+                          const ep_alternative **out, uint32_t *n, ep_error *err);
 
 #endif

@@ -82,6 +82,7 @@ static void name_point(sweep *s, uint32_t i)
                           .model_index = s->model_index,
                           .mode = s->mode_names[m],
                           .strategy = w->strategy,
+                          .objective = w->searches ? ep_objective_name(w->objective) : NULL,
                           .streams = w->has_streams ? ep_engine_name(w->streams) : NULL,
                           .others = s->options->others,
                           .batch = s->batch,
@@ -97,7 +98,8 @@ static void name_point(sweep *s, uint32_t i)
 static ep_status evaluate(sweep *s, uint32_t i, ep_arena *arena)
 {
     const ep_point at = ep_point_of(s->machine, &s->point_modes[i]);
-    return ep__way_run(way_of(s, s->first + i), &at, arena, &s->points[i]);
+    return ep__way_run(way_of(s, s->first + i), &s->options->plan, s->layers, &at, arena,
+                       &s->points[i]);
 }
 
 static void evaluate_piece(uint64_t begin, uint64_t end, void *context)

@@ -36,6 +36,8 @@ typedef struct ep__way {
     ep_precision_choice precision;
     ep_dla_choice dla;
     const char *strategy;
+    bool searches; /* each point has a plan of its own: is_made, with none */
+    ep_objective objective;
     bool has_streams;
     ep_engine streams;
     bool is_needed, is_made;
@@ -50,12 +52,13 @@ typedef struct ep__way {
 uint64_t ep__most_ways(const ep_sweep_options *options);
 /* Those of a machine; their number. */
 uint32_t ep__list_ways(const ep_sweep_options *options, const ep_machine *machine, ep__way *ways);
-/* Makes its plans. */
+/* Makes its plans, unless it searches. */
 void ep__way_plan(ep__way *way, const ep_plan_options *options, const ep_layers *layers,
                   const ep_machine *machine);
 void ep__way_free(ep__way *way);
 /* Fills in the figures of a point, or why it cannot run. Everything else that goes wrong is
  * returned. */
-ep_status ep__way_run(const ep__way *way, const ep_point *at, ep_arena *arena, ep_sweep_point *out);
+ep_status ep__way_run(const ep__way *way, const ep_plan_options *options, const ep_layers *layers,
+                      const ep_point *at, ep_arena *arena, ep_sweep_point *out);
 
 #endif

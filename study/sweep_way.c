@@ -14,6 +14,29 @@ static bool is_gpu(const char *strategy)
     return strcmp(strategy, ep_strategy_name(0)) == 0;
 }
 
+static bool is_search(const char *strategy)
+{
+    return strcmp(strategy, "best") == 0;
+}
+
+/* Strategy `i` of a sweep; NULL past the last. */
+static const char *strategy_of(const ep_sweep_options *o, uint32_t i)
+{
+    if (o->n_strategies) return i < o->n_strategies ? o->strategies[i] : NULL;
+    return i < EP_BUILDER_STRATEGIES ? ep_strategy_name(i) : NULL;
+}
+
+static uint32_t add_searches(const ep_sweep_options *o, const ep__way *like, ep__way *ways,
+                             uint32_t n)
+{
+    for (uint32_t i = 0; i < (o->n_objectives ? o->n_objectives : 1); i++) {
+        ways[n] = *like;
+        ways[n].searches = true;
+        ways[n++].objective = o->n_objectives ? o->objectives[i] : EP_LATENCY;
+    }
+    return n;
+}
+
 static uint32_t add_strategies(const ep_sweep_options *o, const ep_machine *machine,
                                ep_precision_choice precision, ep__way *ways, uint32_t n)
 {
@@ -21,16 +44,18 @@ static uint32_t add_strategies(const ep_sweep_options *o, const ep_machine *mach
     bool has_gpu = false;
     for (uint32_t d = 0; d < (o->n_dlas ? o->n_dlas : 1); d++) {
         const ep_dla_choice dla = o->n_dlas ? o->dlas[d] : usual;
-        for (uint32_t i = 0;; i++) {
-            const char *strategy = o->n_strategies == 0  ? ep_strategy_name(i)
-                                   : i < o->n_strategies ? o->strategies[i]
-                                                         : NULL;
-            if (!strategy) break;
+        const char *strategy;
+        for (uint32_t i = 0; (strategy = strategy_of(o, i)); i++) {
             /* without a DLA every strategy is the GPU alone */
             const bool on_gpu = dla == EP_DLA_NONE || is_gpu(strategy);
+            const ep__way way = {.precision = precision, .dla = dla, .strategy = strategy};
             if (on_gpu && has_gpu) continue;
             has_gpu |= on_gpu;
-            ways[n++] = (ep__way){.precision = precision, .dla = dla, .strategy = strategy};
+            if (on_gpu || !is_search(strategy)) {
+                ways[n++] = way;
+            } else {
+                n = add_searches(o, &way, ways, n);
+            }
         }
     }
     return n;
@@ -60,11 +85,9 @@ static ep__way way_of_streams(ep_precision_choice precision, ep_engine streams)
 
 uint64_t ep__most_ways(const ep_sweep_options *o)
 {
-    uint32_t strategies = o->n_strategies;
-    if (strategies == 0) {
-        while (ep_strategy_name(strategies)) strategies++;
-    }
-    const uint64_t placements = (uint64_t)(o->n_dlas ? o->n_dlas : 1) * strategies;
+    uint64_t strategies = o->n_objectives;
+    while (strategy_of(o, (uint32_t)strategies - o->n_objectives)) strategies++;
+    const uint64_t placements = (o->n_dlas ? o->n_dlas : 1) * strategies;
     return o->n_precisions * (o->n_streams ? o->n_streams : placements);
 }
 
@@ -101,16 +124,24 @@ static ep_status plan_streams(ep__way *w, const ep_plan_options *options, const 
     return EP_OK;
 }
 
-void ep__way_plan(ep__way *w, const ep_plan_options *options, const ep_layers *layers,
-                  const ep_machine *machine)
+static ep_plan_options options_of(const ep__way *w, const ep_plan_options *options)
 {
     ep_plan_options own = *options;
     own.precision = w->precision;
     own.dla = w->dla;
+    own.objective = w->objective;
+    return own;
+}
+
+void ep__way_plan(ep__way *w, const ep_plan_options *options, const ep_layers *layers,
+                  const ep_machine *machine)
+{
+    const ep_plan_options own = options_of(w, options);
+    w->is_made = true;
+    if (w->searches) return;
     w->status = w->has_streams
                     ? plan_streams(w, &own, layers, machine)
                     : ep_plan_make(layers, machine, w->strategy, &own, &w->planned[0], &w->why);
-    w->is_made = true;
 }
 
 void ep__way_free(ep__way *w)
@@ -138,13 +169,13 @@ static ep_status run_streams(const ep__way *w, const ep_point *at, ep_arena *are
     return EP_OK;
 }
 
-static ep_status run_plan(const ep__way *w, const ep_point *at, int64_t batch, ep_arena *arena,
-                          ep_sweep_point *p, ep_error *err)
+static ep_status run_plan(const ep__way *w, const ep_planned *planned, const ep_point *at,
+                          ep_arena *arena, ep_sweep_point *p, ep_error *err)
 {
     const bool both = w->dla == EP_DLA_BOTH && at->dla_cores > 1;
-    const ep_run_options options = {.batch = batch, .dla_cores = both ? 2 : 1};
+    const ep_run_options options = {.batch = p->batch, .dla_cores = both ? 2 : 1};
     ep_run run;
-    EP_TRY(ep_sim_run(&w->planned[0]->plan, w->planned[0]->costs, at, &options, arena, &run, err));
+    EP_TRY(ep_sim_run(&planned->plan, planned->costs, at, &options, arena, &run, err));
     p->latency_ms = run.latency_ns / 1e6;
     p->throughput_ips = run.throughput_ips;
     p->power_w = run.power_w;
@@ -162,13 +193,32 @@ static double rounded(double value)
     return strtod(text, NULL);
 }
 
-ep_status ep__way_run(const ep__way *w, const ep_point *at, ep_arena *arena, ep_sweep_point *out)
+/* A plan for this point alone. */
+static ep_status run_search(const ep__way *w, const ep_plan_options *options,
+                            const ep_layers *layers, const ep_point *at, ep_arena *arena,
+                            ep_sweep_point *p, ep_error *err)
+{
+    ep_plan_options own = options_of(w, options);
+    ep_planned *planned = NULL;
+    own.mode = at->mode;
+    EP_TRY(ep_plan_make(layers, at->machine, w->strategy, &own, &planned, err));
+    const ep_status status = run_plan(w, planned, at, arena, p, err);
+    ep_planned_free(planned);
+    return status;
+}
+
+ep_status ep__way_run(const ep__way *w, const ep_plan_options *options, const ep_layers *layers,
+                      const ep_point *at, ep_arena *arena, ep_sweep_point *out)
 {
     ep_error why = w->why;
     ep_status status = w->status;
-    if (status == EP_OK) {
-        status = w->has_streams ? run_streams(w, at, arena, out, &why)
-                                : run_plan(w, at, out->batch, arena, out, &why);
+    if (status != EP_OK) { /* it cannot be planned */
+    } else if (w->searches) {
+        status = run_search(w, options, layers, at, arena, out, &why);
+    } else if (w->has_streams) {
+        status = run_streams(w, at, arena, out, &why);
+    } else {
+        status = run_plan(w, w->planned[0], at, arena, out, &why);
     }
     if (status == EP_INFEASIBLE) {
         (void)snprintf(out->cannot_run, sizeof out->cannot_run, "%.159s", why.text);

@@ -102,9 +102,10 @@ void ep__instead(const ep__rule_context *c, ep_refusal *refusal, const char *for
     va_start(args, format);
     ep_text_vprintf(&text, format, args);
     va_end(args);
-    refusal->instead =
-        text.failed ? NULL : ep_arena_string(c->arena, ep_text_cstr(&text), text.length);
-    if (!refusal->instead) refusal->hint = NULL; /* out of memory */
+    /* a file may state any number, and a step takes those that there are */
+    const bool finite = !strstr(ep_text_cstr(&text), "nan") && !strstr(ep_text_cstr(&text), "inf");
+    if (finite) refusal->instead = ep_arena_string(c->arena, ep_text_cstr(&text), text.length);
+    if (text.failed || (finite && !refusal->instead)) refusal->hint = NULL; /* out of memory */
     ep_text_free(&text);
 }
 

@@ -7,9 +7,9 @@
 static int whole_power(const ep__rule_context *c)
 {
     double power;
-    if (c->layer->n_consts != 1) return 0;
-    const ep_tensor *exponent = &c->layers->network->tensors[c->layer->consts[0]];
-    if (!ep_tensor_scalar(exponent, &power)) return 0;
+    const ep_network *network = c->layers->network;
+    const ep_tensor *exponent = ep_node_input(network, &network->nodes[c->layer->node], 1);
+    if (!exponent || !ep_tensor_is_const(exponent) || !ep_tensor_scalar(exponent, &power)) return 0;
     return power == 2 ? 2 : power == 3 ? 3 : 0;
 }
 

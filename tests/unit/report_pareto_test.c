@@ -72,7 +72,7 @@ static void programs_get_all(void **state)
     uint32_t rows = 0;
     for (const char *at = csv.data; (at = strchr(at, '\n')); at++) rows++;
     assert_int_equal(rows, 1 + 5);
-    assert_non_null(strstr(csv.data, "true,board,net,1,int8,0,gpu,,,,C,1.1,910,16,,17.6,"));
+    assert_non_null(strstr(csv.data, "true,board,net,1,int8,0,gpu,,,,,C,1.1,910,16,,17.6,"));
     assert_null(strstr(csv.data, ",E,"));
     assert_non_null(strstr(json.data, "{\"schema\":1,\"points\":6,\"front\":[{"));
     assert_non_null(strstr(json.data, "],\"choice\":2}\n"));

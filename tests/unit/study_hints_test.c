@@ -19,7 +19,7 @@ static ep_hint_figures figures_of(const fixture *f, ep_arena *arena)
     return out;
 }
 
-static ep_ranking rank_in(const fixture *f, uint32_t threads, ep_arena *arena)
+static ep_ranking rank_in(const fixture *f, uint32_t threads, bool searches, ep_arena *arena)
 {
     const ep_point point = ep_point_of(f->machine, &f->machine->modes[0]);
     const ep_run_options run_options = {.batch = 1, .dla_cores = 1};
@@ -27,6 +27,7 @@ static ep_ranking rank_in(const fixture *f, uint32_t threads, ep_arena *arena)
     ep_rank_options options = {.machine = f->machine,
                                .mode = &f->machine->modes[0],
                                .plan = {.precision = EP_CHOOSE_INT8},
+                               .searches = searches,
                                .threads = threads};
     ep_ranking out;
     assert_int_equal(
@@ -95,7 +96,7 @@ static void written_otherwise(void **state)
     build(&activation, true, false);
     build(&pool, false, true);
     build(&both, true, true);
-    const ep_ranking ranking = rank_in(&as_is, 1, arena);
+    const ep_ranking ranking = rank_in(&as_is, 1, true, arena);
     const ep_hint_figures now = figures_of(&as_is, arena), a = figures_of(&activation, arena);
     const ep_hint_figures p = figures_of(&pool, arena), ap = figures_of(&both, arena);
     assert_same(&ranking.now, &now);
@@ -105,6 +106,8 @@ static void written_otherwise(void **state)
     assert_int_equal(ap.fallbacks, 0);
     assert_int_not_equal(ranking.pair[0], EP_NO_INDEX);
     assert_same(&ranking.both, &ap);
+    assert_true(ranking.both.best_ns > 0 && ranking.both.best_ns <= ap.latency_ns);
+    assert_true(ranking.now.best_ns > 0 && ranking.now.best_ns <= now.latency_ns);
     for (uint32_t i = 1; i < ranking.n_estimated; i++) {
         assert_true(ranking.hints[i - 1].after.latency_ns <= ranking.hints[i].after.latency_ns);
     }
@@ -146,7 +149,7 @@ static void heads_are_cut_off(void **state)
     ep_arena *arena = ep_arena_new();
     build_detector(&whole, true);
     build_detector(&trunk, false);
-    const ep_ranking ranking = rank_in(&whole, 1, arena);
+    const ep_ranking ranking = rank_in(&whole, 1, false, arena);
     const ep_hint_figures cut = figures_of(&trunk, arena);
     assert_same(&find(&ranking, "advice.detection-head", "")->after, &cut);
     assert_non_null(find(&ranking, "general.rank", "rank 3: 1x84x6400")->cannot);
@@ -161,7 +164,7 @@ static void rank_example(fixture *f)
 {
     ep_arena *arena = ep_arena_new();
     make_plan(f, "greedy", EP_CHOOSE_INT8);
-    const ep_ranking one = rank_in(f, 1, arena), many = rank_in(f, 3, arena);
+    const ep_ranking one = rank_in(f, 1, false, arena), many = rank_in(f, 3, false, arena);
     assert_int_equal(one.n, many.n);
     assert_int_equal(one.n_estimated, many.n_estimated);
     assert_memory_equal(one.pair, many.pair, sizeof one.pair);

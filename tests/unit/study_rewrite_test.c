@@ -113,6 +113,7 @@ static void exact_hints_compute_the_same(void **state)
     check("y = Clip(t) min=1.0", map, 10, 1e-6);
     check("y = Clip(t) max=2.0", map, 10, 1e-6);
     check("y = Neg(t)", map, 17, 1e-6);
+    check("y = HardSigmoid(t) alpha=1e-5 beta=0.5", map, 17, 1e-6);
     check("y = Gelu(t) approximate='tanh'", map, 20, 1e-5);
     check("y = GlobalAveragePool(t)", "1x2x28x28", 17, 1e-5);
     check("y = GlobalMaxPool(t)", "1x2x12x21", 17, 1e-5);
@@ -128,11 +129,44 @@ static void approximate_hints_are_close(void **state)
     (void)state;
 }
 
+/* What has no steps, though it has a hint: a number that is none, a power of two. */
+static void some_have_no_steps(void **state)
+{
+    static const char *const nodes[] = {"y = HardSigmoid(x) alpha=1e39", "y = Pow(two, x)"};
+    ep_machine *machine = orin();
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+        fixture f = {0};
+        ep_arena *arena = ep_arena_new();
+        ep_layers *layers;
+        ep_verdict *verdicts;
+        onnx_input(&f.m, "x", EP_DTYPE_FLOAT, "1x8x4x4");
+        onnx_floats(&f.m, "two", "1", (const float[]){2});
+        onnx_node(&f.m, "%s", nodes[i]);
+        onnx_output(&f.m, "y", EP_DTYPE_FLOAT, NULL);
+        assert_int_equal(onnx_parse(&f.m, &f.network, NULL), EP_OK);
+        assert_int_equal(ep_specialize(f.network, &(ep_specialize_options){0}, &f.ready, NULL),
+                         EP_OK);
+        assert_int_equal(ep_layers_build(f.ready, &layers, NULL), EP_OK);
+        assert_int_equal(ep_dla_check(layers, machine, EP_INT8, arena, &verdicts, NULL), EP_OK);
+        assert_true(verdicts[0].n_refusals > 0);
+        for (uint32_t k = 0; k < verdicts[0].n_refusals; k++) {
+            assert_non_null(verdicts[0].refusals[k].hint);
+            assert_null(verdicts[0].refusals[k].instead);
+        }
+        ep_layers_free(layers);
+        ep_arena_free(arena);
+        teardown(&f);
+    }
+    ep_machine_free(machine);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exact_hints_compute_the_same),
         cmocka_unit_test(approximate_hints_are_close),
+        cmocka_unit_test(some_have_no_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
