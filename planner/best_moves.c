@@ -105,7 +105,7 @@ static ep_status bound_of(ep__search *s, const ep__worth *worth, double *bound, 
     return EP_OK;
 }
 
-ep_status ep__least_value(ep__search *s, double *bound, ep_error *err)
+ep_status ep__least_value(ep__search *s, ep_objective objective, double *bound, ep_error *err)
 {
     /* between batches in turn on two cores passes half a latency at least */
     const double share = 1.0 / (double)s->run_options.dla_cores;
@@ -114,7 +114,7 @@ ep_status ep__least_value(ep__search *s, double *bound, ep_error *err)
     double ns, nj;
     EP_TRY(bound_of(s, &time, &ns, err));
     EP_TRY(bound_of(s, &energy, &nj, err));
-    switch (s->basis->options->objective) {
+    switch (objective) {
     case EP_LATENCY: *bound = ns; break;
     case EP_ENERGY: *bound = nj; break;
     case EP_THROUGHPUT: *bound = ns * share; break;
@@ -208,10 +208,11 @@ static ep_status move_kernels(ep__search *s, ep_error *err)
 
 ep_status ep__try_moves(ep__search *s, ep_error *err)
 {
-    for (double before = INFINITY; s->best.value < before && s->n_judged < s->most;) {
-        before = s->best.value;
+    ep__judgement before;
+    do {
+        before = s->best;
         EP_TRY(move_subgraphs(s, err));
         EP_TRY(move_kernels(s, err));
-    }
+    } while (ep__is_better(&s->best, &before));
     return EP_OK;
 }

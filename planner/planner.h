@@ -264,9 +264,9 @@ typedef struct ep_solution {
     uint32_t n_loadables;
 } ep_solution;
 
-/* The cheapest placement that `nodes` steps of branch and bound find; 0: the minimum cut and local
- * search alone. Without limits and costs of loadables that is the optimum. Arrays in `out` live in
- * `arena`. EP_INFEASIBLE: it found none within the limits. Deterministic. */
+/* The cheapest placement that `nodes` steps of branch and bound find, each of which takes a byte a
+ * layer; 0: the minimum cut and local search alone. Without limits and costs of loadables that is
+ * the optimum. Arrays in `out` live in `arena`. EP_INFEASIBLE: it found none within the limits. */
 ep_status ep_costs_solve(const ep_costs *costs, uint32_t nodes, ep_arena *arena, ep_solution *out,
                          ep_error *err);
 
