@@ -5,10 +5,13 @@
  * to the sink. A tensor made on the GPU and read on the DLA cuts one edge however many read it:
  * they all have infinite edges to a node of the tensor, which is then on their side, and from there
  * one edge of `to_dla` leads to the producer. The other way likewise. So a cut's capacity is the
- * cost of its placement, and a minimum cut is an optimum. That works because what is paid for
- * crossing is never negative: the sum is submodular, and no cheaper in any other form. What does
- * not fit is the cost of a loadable, which no set of edges counts: two tensors may enter one
- * loadable.
+ * its placement, and a minimum cut is an optimum. That works because what is paid for crossing is
+ * never negative: the sum is submodular, which a cut's capacity always is.
+ *
+ * What does not fit is the cost of a loadable, which no set of edges counts. Layers of different
+ * groups never share one, though (groups.c): a node for each group, with infinite edges from its
+ * layers and one of a loadable's cost to the sink, charges what is paid at least. The cut is then a
+ * bound, and the optimum where each group stays in one piece.
  *
  * Capacities are integers, so that the flow ends: the sum of all costs is 2^50. */
 #include <assert.h>
@@ -45,6 +48,18 @@ static void add_layers(cutter *c, const int8_t *fixed)
     }
 }
 
+static void add_groups(cutter *c, const uint32_t *group, uint32_t n_groups, double charge)
+{
+    for (uint32_t g = 0; g < n_groups; g++) {
+        ep__flow_edge_add(&c->flow, c->n + g, GPU_NODE, capacity(c, charge));
+    }
+    for (uint32_t l = 0; l < c->p->costs->n_layers; l++) {
+        if (group[l] == EP_NO_INDEX) continue;
+        ep__flow_edge_add(&c->flow, FIRST_NODE + l, c->n + group[l], FOREVER);
+    }
+    c->n += n_groups;
+}
+
 static void add_carry(cutter *c, const ep_carry *carry, double entry)
 {
     if (carry->n_users == 0) return;
@@ -60,36 +75,60 @@ static void add_carry(cutter *c, const ep_carry *carry, double entry)
     }
 }
 
-static double sum_of_costs(const ep__problem *p, double entry)
+static double sum_of_costs(const ep__problem *p, const ep__charge *charge)
 {
-    double sum = 1e-300;
+    double sum = 1e-300 + charge->group * p->costs->n_layers;
     for (uint32_t l = 0; l < p->costs->n_layers; l++) {
         for (int s = 0; s < EP_SIDES; s++) sum += isinf(p->side[l][s]) ? 0 : p->side[l][s];
     }
     for (uint32_t c = 0; c < p->costs->n_carries; c++) {
-        sum += p->costs->carries[c].to_dla + p->costs->carries[c].to_gpu + entry;
+        sum += p->costs->carries[c].to_dla + p->costs->carries[c].to_gpu + charge->entry;
     }
     return sum;
 }
 
-ep_status ep__cut(const ep__problem *p, const int8_t *fixed, double entry, bool *on_dla,
-                  bool *possible, ep_error *err)
+/* Groups with a layer on the DLA. */
+static ep_status count_used(const ep__problem *p, const uint32_t *group, uint32_t n_groups,
+                            const bool *on_dla, uint32_t *used, ep_error *err)
+{
+    bool *is_used = EP_NEW(p->scratch, bool, n_groups);
+    if (!is_used) return ep_fail_memory(err);
+    *used = 0;
+    for (uint32_t l = 0; l < p->costs->n_layers; l++) {
+        if (!on_dla[l] || is_used[group[l]]) continue;
+        is_used[group[l]] = true;
+        ++*used;
+    }
+    return EP_OK;
+}
+
+ep_status ep__cut(const ep__problem *p, const int8_t *fixed, const ep__charge *charge, bool *on_dla,
+                  double *bound, ep_error *err)
 {
     const ep_costs *costs = p->costs;
-    uint64_t edges = 2 * (uint64_t)costs->n_layers + 2 * (uint64_t)costs->n_carries;
+    const uint32_t n = costs->n_layers;
+    uint32_t n_groups = 0, used = 0;
+    ep_arena_reset(p->scratch, SIZE_MAX);
+    uint32_t *group = EP_NEW_RAW(p->scratch, uint32_t, n);
+    if (!group) return ep_fail_memory(err);
+    EP_TRY(ep__group(p, fixed, group, &n_groups, err));
+    uint64_t edges = 3 * (uint64_t)n + n_groups + 2 * (uint64_t)costs->n_carries;
     for (uint32_t i = 0; i < costs->n_carries; i++)
         edges += 2 * (uint64_t)costs->carries[i].n_users;
-    const uint64_t nodes = FIRST_NODE + (uint64_t)costs->n_layers + 2 * (uint64_t)costs->n_carries;
+    const uint64_t nodes = FIRST_NODE + (uint64_t)n + n_groups + 2 * (uint64_t)costs->n_carries;
     assert(nodes < UINT32_MAX);
-    ep_arena_reset(p->scratch, SIZE_MAX);
-    cutter c = {.p = p, .n = FIRST_NODE + costs->n_layers};
-    c.scale = ldexp(1, 50 - ilogb(sum_of_costs(p, entry)));
+    cutter c = {.p = p, .n = FIRST_NODE + n};
+    c.scale = ldexp(1, 50 - ilogb(sum_of_costs(p, charge)));
     EP_TRY(ep__flow_new((uint32_t)nodes, edges, p->scratch, &c.flow, err));
     add_layers(&c, fixed);
-    for (uint32_t i = 0; i < costs->n_carries; i++) add_carry(&c, &costs->carries[i], entry);
-    *possible = ep__flow_cut(&c.flow) < FOREVER;
-    for (uint32_t l = 0; l < costs->n_layers; l++) {
-        on_dla[l] = c.flow.level[FIRST_NODE + l] != EP_NO_INDEX;
+    add_groups(&c, group, n_groups, charge->group);
+    for (uint32_t i = 0; i < costs->n_carries; i++) {
+        add_carry(&c, &costs->carries[i], charge->entry);
     }
+    *bound = INFINITY;
+    if (ep__flow_cut(&c.flow) >= FOREVER) return EP_OK;
+    for (uint32_t l = 0; l < n; l++) on_dla[l] = c.flow.level[FIRST_NODE + l] != EP_NO_INDEX;
+    EP_TRY(count_used(p, group, n_groups, on_dla, &used, err));
+    *bound = ep__base_cost(p, on_dla) + charge->group * used;
     return EP_OK;
 }

@@ -214,7 +214,19 @@ static double value_of(const ep__amount *amount, const ep__worth *worth, int sid
     return amount->ns * worth->ns[side] + amount->nj * worth->nj;
 }
 
-ep_status ep__estimates_costs(const ep__estimates *e, const ep__worth *worth, bool least, int way,
+/* INFINITY: it has not been seen there, in that. */
+static double layer_value(const ep__estimates *e, const ep__worth *worth, const ep__view *view,
+                          uint32_t l, int side, ep_precision precision)
+{
+    const ep__amount *seen =
+        view->least ? &e->least[l][side][precision] : &e->last[l][side][precision];
+    if (seen->ns < 0) return INFINITY;
+    if (view->usual && precision != usual_precision(e->basis, l, side)) return INFINITY;
+    return value_of(seen, worth, side) +
+           value_of(&e->through[view->way].leaving[l][side], worth, EP_SIDE_GPU);
+}
+
+ep_status ep__estimates_costs(const ep__estimates *e, const ep__worth *worth, const ep__view *view,
                               uint32_t max_loadables, ep_arena *arena, ep_costs *out, ep_error *err)
 {
     const uint32_t n = e->basis->layers->n_layers;
@@ -224,16 +236,12 @@ ep_status ep__estimates_costs(const ep__estimates *e, const ep__worth *worth, bo
     for (uint32_t l = 0; l < n; l++) {
         for (int s = 0; s < EP_SIDES; s++) {
             for (int i = 0; i < EP_PRECISION_COUNT; i++) {
-                const ep__amount *seen = least ? &e->least[l][s][i] : &e->last[l][s][i];
-                layer[l][s][i] =
-                    seen->ns < 0 ? INFINITY
-                                 : value_of(seen, worth, s) +
-                                       value_of(&e->through[way].leaving[l][s], worth, EP_SIDE_GPU);
+                layer[l][s][i] = layer_value(e, worth, view, l, s, (ep_precision)i);
             }
         }
     }
     for (uint32_t c = 0; c < e->n_carries; c++) { /* reformats run on the GPU */
-        const ep__amount *by = e->through[way].carry[c];
+        const ep__amount *by = e->through[view->way].carry[c];
         carries[c].to_dla = value_of(&by[EP_SIDE_DLA], worth, EP_SIDE_GPU);
         carries[c].to_gpu = value_of(&by[EP_SIDE_GPU], worth, EP_SIDE_GPU);
     }

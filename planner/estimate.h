@@ -39,9 +39,15 @@ ep_status ep__estimates_new(const ep__basis *basis, const ep_point *point, ep_ar
                             ep__estimates *out, ep_error *err);
 /* Learns from a plan that was run at the point. */
 void ep__estimates_learn(ep__estimates *e, const ep_plan *plan, const ep_run *run);
-/* As numbers for the solver; in `arena`. `least`: layers as cheap as they were ever seen; `way`:
- * where what crosses goes. */
-ep_status ep__estimates_costs(const ep__estimates *e, const ep__worth *worth, bool least, int way,
+/* How to look at them. */
+typedef struct ep__view {
+    bool least; /* layers as cheap as they were ever seen; else as last seen */
+    bool usual; /* only in the precision that the options choose */
+    int way;    /* where what crosses goes */
+} ep__view;
+
+/* As numbers for the solver; in `arena`. */
+ep_status ep__estimates_costs(const ep__estimates *e, const ep__worth *worth, const ep__view *view,
                               uint32_t max_loadables, ep_arena *arena, ep_costs *out,
                               ep_error *err);
 

@@ -5,7 +5,7 @@
 
 #include "planner/solve.h"
 
-static double carry_cost(const ep_carry *carry, const bool *on_dla)
+double ep__carry_cost(const ep_carry *carry, const bool *on_dla)
 {
     const bool outside = carry->producer == EP_NO_INDEX;
     bool read[EP_SIDES] = {false};
@@ -20,31 +20,9 @@ double ep__base_cost(const ep__problem *p, const bool *on_dla)
     double sum = 0;
     for (uint32_t l = 0; l < p->costs->n_layers; l++) sum += p->side[l][on_dla[l]];
     for (uint32_t c = 0; c < p->costs->n_carries; c++) {
-        sum += carry_cost(&p->costs->carries[c], on_dla);
+        sum += ep__carry_cost(&p->costs->carries[c], on_dla);
     }
     return sum;
-}
-
-/* Of a layer and what it reads and writes. */
-static double cost_around(const ep__problem *p, const bool *on_dla, uint32_t l)
-{
-    double sum = p->side[l][on_dla[l]];
-    for (uint32_t i = p->reads_begin[l]; i < p->reads_begin[l + 1]; i++) {
-        sum += carry_cost(&p->costs->carries[p->reads[i]], on_dla);
-    }
-    for (uint32_t i = p->writes_begin[l]; i < p->writes_begin[l + 1]; i++) {
-        sum += carry_cost(&p->costs->carries[p->writes[i]], on_dla);
-    }
-    return sum;
-}
-
-double ep__base_change(const ep__problem *p, bool *on_dla, uint32_t l)
-{
-    const double before = cost_around(p, on_dla, l);
-    on_dla[l] = !on_dla[l];
-    const double after = cost_around(p, on_dla, l);
-    on_dla[l] = !on_dla[l];
-    return after - before;
 }
 
 static bool pools_fit(const ep__problem *p, const ep__partition *partition, double *sum)

@@ -1,10 +1,9 @@
 /* The cheapest placement of ep_costs: minimum cuts, local search, branch and bound.
  *
  * Where loadables cost nothing and nothing limits them a minimum cut is the optimum (cut.c). Else
- * it is a bound, and where the search begins: cuts that charge each tensor that enters a loadable
- * with some share of its cost, local search from each, the best of all. Branch and bound then fixes
- * layers one by one, and gives up a branch when its cut, and the loadables that the fixed layers
- * make by themselves, cost no less than what is known. */
+ * it is a bound, and where the search begins: cuts that charge loadables one way or another, local
+ * search from each, the best of all. Branch and bound then fixes layers one by one, and gives up a
+ * branch when its cut costs no less than what is known. */
 #include "planner/solve.h"
 
 #include <assert.h>
@@ -24,6 +23,8 @@ typedef struct solver {
     uint32_t *turns; /* per layer */
     uint32_t nodes;  /* left */
     double open;     /* the least bound of what was not looked into */
+    double root;     /* the bound of all */
+    double extra;    /* on the cost of a loadable, where it comes from */
 } solver;
 
 /* ---- a problem made ready ------------------------------------------------------------------ */
@@ -119,17 +120,49 @@ static ep_status take_up(solver *s, uint32_t passes, ep_error *err)
     return EP_OK;
 }
 
+/* The cut at what loadables cost; and at more for each tensor that enters one, as a group may
+ * become several loadables. */
 static ep_status take_up_cuts(solver *s, ep_error *err)
 {
-    /* shares of a loadable's cost that an entering tensor is charged with: none, when loadables
-     * have many; all, when they have one; more, where there are too many */
-    static const double shares[] = {0, 0.5, 1, 2, 4, 16};
-    const double cost = s->p->costs->loadable;
-    const uint32_t n = cost > 0 ? sizeof shares / sizeof *shares : 1;
+    static const double entries[] = {0, 0.5, 1, 4};
+    const double loadable = s->p->costs->loadable;
+    const bool one = !(loadable > 0) || s->passes == 1;
+    const uint32_t n = one ? 1 : sizeof entries / sizeof *entries;
+    double bound;
     for (uint32_t i = 0; i < n; i++) {
-        bool possible;
-        EP_TRY(ep__cut(s->p, NULL, shares[i] * cost, s->tried, &possible, err));
-        if (!possible) return EP_OK;
+        const ep__charge charge = {loadable, loadable * entries[i]};
+        EP_TRY(ep__cut(s->p, NULL, &charge, s->tried, &bound, err));
+        if (isinf(bound)) return EP_OK;
+        if (i == 0) s->root = bound;
+        EP_TRY(take_up(s, s->passes, err));
+    }
+    return EP_OK;
+}
+
+/* Where there are too many loadables: a multiplier for the limit (Lagrange). Each pays `extra`, and
+ * as many as may be are paid for, so that a placement within the limit costs no more than it does;
+ * the highest bound is the best. */
+static ep_status take_up_multipliers(solver *s, ep_error *err)
+{
+    enum { STEPS = 10 };
+    const double limit = s->p->costs->max_loadables;
+    double low = 0, high = s->best_score.cost, bound;
+    ep__score score;
+    const ep__charge plain = {s->p->costs->loadable, 0};
+    EP_TRY(ep__cut(s->p, NULL, &plain, s->tried, &bound, err));
+    if (isinf(bound) || isinf(high)) return EP_OK;
+    EP_TRY(ep__score_of(s->p, s->tried, &score, NULL, err));
+    if (score.n_loadables <= limit) return EP_OK;
+    for (int i = 0; i < STEPS; i++) {
+        const double extra = (low + high) / 2;
+        const ep__charge charge = {s->p->costs->loadable + extra, 0};
+        EP_TRY(ep__cut(s->p, NULL, &charge, s->tried, &bound, err));
+        EP_TRY(ep__score_of(s->p, s->tried, &score, NULL, err));
+        *(score.n_loadables > limit ? &low : &high) = extra;
+        if (bound - extra * limit > s->root) {
+            s->root = bound - extra * limit;
+            s->extra = extra;
+        }
         EP_TRY(take_up(s, s->passes, err));
     }
     return EP_OK;
@@ -195,22 +228,11 @@ static uint32_t choose_layer(const solver *s, const bool *cut)
 /* The bound of what is fixed, with the cut that it comes from; INFINITY: it cannot be. */
 static ep_status bound_of(solver *s, bool *cut, double *bound, ep_error *err)
 {
-    bool possible;
+    const ep__charge charge = {s->p->costs->loadable + s->extra, 0};
     *bound = INFINITY;
-    const uint32_t least = least_loadables(s);
-    if (least > s->p->costs->max_loadables) return EP_OK;
-    EP_TRY(ep__cut(s->p, s->fixed, 0, cut, &possible, err));
-    if (!possible) return EP_OK;
-    bool on_dla = false, all_gpu = least == 0;
-    for (uint32_t l = 0; l < s->p->costs->n_layers; l++) on_dla |= cut[l];
-    const double base = ep__base_cost(s->p, cut);
-    const double with_one = base + s->p->costs->loadable * (least ? least : 1);
-    *bound = on_dla || least ? with_one : base;
-    if (!on_dla || !all_gpu) return EP_OK;
-    /* the cut uses a loadable; nothing on the DLA at all uses none */
-    memset(s->tried, 0, s->p->costs->n_layers * sizeof *s->tried);
-    const double gpu = ep__base_cost(s->p, s->tried);
-    if (gpu < *bound) *bound = gpu;
+    if (least_loadables(s) > s->p->costs->max_loadables) return EP_OK;
+    EP_TRY(ep__cut(s->p, s->fixed, &charge, cut, bound, err));
+    *bound -= s->extra > 0 ? s->extra * s->p->costs->max_loadables : 0;
     return EP_OK;
 }
 
@@ -247,6 +269,7 @@ static ep_status solve(solver *s, uint32_t nodes, ep_error *err)
     for (uint32_t l = 0; l < s->p->costs->n_layers; l++) s->fixed[l] = EP__FREE;
     EP_TRY(take_up_cuts(s, err));
     EP_TRY(take_up_sides(s, err));
+    EP_TRY(take_up_multipliers(s, err));
     s->nodes = nodes;
     EP_TRY(branch(s, err));
     EP_FAIL_IF(!isfinite(s->best_score.cost), err, EP_INFEASIBLE,
@@ -272,12 +295,14 @@ static ep_status hand_out(const solver *s, ep_arena *arena, ep_solution *out, ep
 ep_status ep_costs_solve(const ep_costs *costs, uint32_t nodes, ep_arena *arena, ep_solution *out,
                          ep_error *err)
 {
-    enum { FEW_LAYERS = 400, PASSES_MANY = 2, PASSES_FEW = 8 };
+    enum { FEW_LAYERS = 400, PASSES_FEW = 8, SOME_LAYERS = 4000, PASSES_SOME = 2 };
     const uint32_t n = costs->n_layers;
     ep__problem p = {.scratch = ep_arena_new()};
     solver s = {.p = &p,
                 .arena = ep_arena_new(),
-                .passes = n > FEW_LAYERS ? PASSES_MANY : PASSES_FEW,
+                .passes = n > SOME_LAYERS  ? 1
+                          : n > FEW_LAYERS ? PASSES_SOME
+                                           : PASSES_FEW,
                 .best_score.cost = INFINITY,
                 .open = INFINITY};
     ep_status status = EP_OK;

@@ -26,16 +26,29 @@ typedef struct ep__score {
 
 enum { EP__FREE = -1 };
 
-/* The cheapest placement when loadables cost nothing but `entry` for each tensor that enters one,
- * and nothing limits them, as a minimum cut. `fixed` is per layer a side or EP__FREE; NULL: all are
- * free. O(cut) time; its result goes to `on_dla`. False: `fixed` and the rules contradict. */
-ep_status ep__cut(const ep__problem *p, const int8_t *fixed, double entry, bool *on_dla,
-                  bool *possible, ep_error *err);
+/* Groups of layers, from 0, such that no loadable has layers of two of them; EP_NO_INDEX: the DLA
+ * does not take the layer, or it is fixed on the GPU. `group` is per layer; takes from the scratch
+ * arena. */
+ep_status ep__group(const ep__problem *p, const int8_t *fixed, uint32_t *group, uint32_t *n_groups,
+                    ep_error *err);
+
+/* What a cut charges for loadables: so much a group of layers with any on the DLA, and so much a
+ * tensor that enters one. */
+typedef struct ep__charge {
+    double group, entry;
+} ep__charge;
+
+/* The cheapest placement at that charge, without limits, as a minimum cut. `fixed` is per layer a
+ * side or EP__FREE; NULL: all are free. `on_dla` gets it, `*bound` its cost, groups charged and
+ * entries not: no placement costs less if entries are charged nothing. INFINITY: rules and `fixed`
+ * contradict. */
+ep_status ep__cut(const ep__problem *p, const int8_t *fixed, const ep__charge *charge, bool *on_dla,
+                  double *bound, ep_error *err);
 
 /* The cost without loadables. */
 double ep__base_cost(const ep__problem *p, const bool *on_dla);
-/* How it changes when layer `l` changes sides. O(its neighbours). */
-double ep__base_change(const ep__problem *p, bool *on_dla, uint32_t l);
+/* Of one tensor. */
+double ep__carry_cost(const ep_carry *carry, const bool *on_dla);
 
 /* `partition` (may be NULL) lives in the scratch arena until the next call. O(layers + edges). */
 ep_status ep__score_of(const ep__problem *p, const bool *on_dla, ep__score *out,
