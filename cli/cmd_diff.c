@@ -17,7 +17,7 @@ static ep_status compare(const ep__args *args, ep_plan_file *const files[2], ep_
     EP_TRY(args->given[JSON] ? ep_report_plan_diff_json(a, b, &diff, out, err)
                              : ep_report_plan_diff(a, b, &diff, args->width, out, err));
     EP_FAIL_IF(args->given[FAIL_ON_CHANGE] && diff.n_layers > 0, err, EP_GATE_FAILED,
-               "--fail-on-change: %u layers differ", diff.n_layers);
+               "--fail-on-change: layers that differ: %u", diff.n_layers);
     return EP_OK;
 }
 

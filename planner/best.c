@@ -77,6 +77,7 @@ static void keep(ep__search *s, const ep__judgement *j, const ep_plan *plan)
 {
     const uint32_t n = plan->layers->n_layers;
     s->best = *j;
+    s->has_best = true;
     memcpy(s->device, plan->device, n * sizeof *s->device);
     memcpy(s->precision, plan->precision, n * sizeof *s->precision);
 }
@@ -92,7 +93,7 @@ static void keep_pins(ep__search *s)
             continue;
         }
         const bool gpu =
-            ep_pin_allows_device(pin, EP_GPU) && b->gpu_precision[l] != EP_PRECISION_COUNT;
+            ep_pin_allows_device(pin, EP_GPU) && ep_pin_allows_precision(pin, b->gpu_precision[l]);
         const bool dla = ep_pin_allows_device(pin, s->core) && b->verdicts[l].accepted;
         const bool on_dla = dla && (!gpu || s->wanted_device[l] != EP_GPU);
         s->wanted_device[l] = on_dla ? s->core : EP_GPU;
@@ -110,14 +111,13 @@ ep_status ep__judge(ep__search *s, bool sheds, ep_error *err)
         .device = s->wanted_device, .precision = s->wanted_precision, .sheds = sheds};
     ep_planned planned = {0};
     ep_run run;
-    ep_error why = {0};
-    ep_status status = ep__build(s->basis, "best", &wanted, s->scratch, &planned, &why);
+    ep_status status = ep__build(s->basis, "best", &wanted, s->scratch, &planned, &s->why);
     if (status == EP_OK) {
         status = ep_sim_run(&planned.plan, planned.costs, &s->point, &s->run_options, s->scratch,
-                            &run, &why);
+                            &run, &s->why);
     }
     if (status == EP_INFEASIBLE) return EP_OK; /* past a limit, or on a core without power */
-    if (status != EP_OK) return ep_fail(err, status, "%s", why.text);
+    if (status != EP_OK) return ep_fail(err, status, "%s", s->why.text);
     if (s->estimates.basis) ep__estimates_learn(&s->estimates, &planned.plan, &run);
     const ep__judgement j = judgement_of(s, &planned.plan, &run);
     if (s->n_judged == 1) s->gpu = j;
@@ -213,6 +213,7 @@ static ep_status search(ep__search *s, double *bound, ep_error *err)
     }
     want_side(s, EP_SIDE_GPU, false);
     EP_TRY(ep__judge(s, true, err));
+    EP_FAIL_IF(!s->has_best, err, EP_INFEASIBLE, "%s", s->why.text); /* pins do not fit a limit */
     *bound = s->best.value;
     if (!has_choice) return EP_OK;
     EP_TRY(try_builders(s, err));

@@ -26,6 +26,8 @@ typedef struct ep__search {
     uint32_t *group;          /* per layer: its subgraph, or its kernel: what moves together */
     ep_device *wanted_device; /* room for the next decision */
     ep_precision *wanted_precision;
+    bool has_best;
+    ep_error why;   /* of the last plan that could not be */
     uint64_t *seen; /* hashes of decisions that were judged */
     uint32_t n_judged, most;
 } ep__search;

@@ -83,7 +83,8 @@ static ep_status choose_fastest(const ep__basis *b, ep_arena *arena, const ep_pr
     return EP_OK;
 }
 
-/* The first of the list; TF32, a way to compute in FP32, where a pin asks for that. */
+/* The first of the list; TF32, a way to compute in FP32, where a pin asks for that. FP32, which the
+ * pin does not allow, where there is none: ep__pins_check says so. */
 static ep_precision choose_first(const ep__basis *b, uint32_t l, const ep_precision *list,
                                  uint32_t n)
 {
@@ -93,7 +94,7 @@ static ep_precision choose_first(const ep__basis *b, uint32_t l, const ep_precis
         if (tf32) return EP_TF32;
         if (may(b, l, list[c])) return list[c];
     }
-    return EP_PRECISION_COUNT;
+    return EP_FP32;
 }
 
 ep_status ep__gpu_precisions(const ep__basis *b, ep_arena *arena, ep_precision *chosen,

@@ -128,7 +128,7 @@ ep_status ep__pins_check(const ep_layers *layers, const ep_plan_options *options
         if (!on_gpu && !ep_pin_allows_device(pin, device[l])) {
             return wrong_device(layer, pin, device[l], verdicts ? &verdicts[l] : NULL, err);
         }
-        if (precision[l] == EP_PRECISION_COUNT || !ep_pin_allows_precision(pin, precision[l])) {
+        if (!ep_pin_allows_precision(pin, precision[l])) {
             return wrong_precision(layers, layer, pin, err);
         }
     }

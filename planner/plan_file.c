@@ -171,7 +171,7 @@ static ep_status other_machine(const ep_plan_file *file, const ep_machine *machi
 {
     return ep_fail(err, EP_BAD_FILE,
                    "%s: a plan for another machine: %s is %s in that of the plan%s%s%s, and %s in "
-                   "%s; give the same --hw and --set, or plan again",
+                   "%s; give the same --hw, --set and --mode-file, or plan again",
                    file->path, key, there ? there : "not there", file->machine_set ? " (" : "",
                    file->machine_set ? file->machine_set : "", file->machine_set ? ")" : "",
                    here ? here : "not there", machine->name);

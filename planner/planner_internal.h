@@ -83,8 +83,7 @@ typedef struct ep__basis {
     const ep_layers *layers;
     const ep_machine *machine;
     const ep_plan_options *options;
-    const ep_precision *gpu_precision; /* per layer: as the options choose it on the GPU;
-                                          EP_PRECISION_COUNT: its pin leaves none */
+    const ep_precision *gpu_precision; /* per layer: as the options choose it on the GPU */
     ep_verdict *verdicts;              /* per layer; NULL: no DLA is used */
     ep_verdict *verdicts_fp16;         /* the same, asked for FP16 */
     bool no_limits;                    /* of loadables and pools, to see what would be */
@@ -125,10 +124,9 @@ ep_status ep__pins_ask(const ep_layers *layers, const ep_machine *machine,
                        const ep_plan_options *options, ep_precision asked, ep_arena *arena,
                        ep_verdict *verdicts, ep_error *err);
 
-/* Does this placement keep the pins? `device` and `precision` are per layer, the latter
- * EP_PRECISION_COUNT where no precision of the pin is there. EP_INFEASIBLE names the first layer
- * that is elsewhere, with the DLA's rule where `verdicts` have it. NULL: strategy "gpu", where
- * pinned devices say nothing unless there is no DLA to use at all. */
+/* Does this placement keep the pins? `device` and `precision` are per layer. EP_INFEASIBLE names
+ * the first layer that is elsewhere, with the DLA's rule where `verdicts` have it. NULL: strategy
+ * "gpu", where pinned devices say nothing unless there is no DLA to use at all. */
 ep_status ep__pins_check(const ep_layers *layers, const ep_plan_options *options,
                          const ep_device *device, const ep_precision *precision,
                          const ep_verdict *verdicts, ep_error *err);

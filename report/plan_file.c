@@ -184,8 +184,8 @@ ep_status ep_report_plan_diff(const ep_plan_file *a, const ep_plan_file *b,
     ep_text_printf(out, "\n");
     append_settings(diff, width, out);
     append_totals(a, b, width, out);
-    ep_text_printf(&line, diff->n_layers ? "%u of %u layers differ" : "no layer differs",
-                   (unsigned)diff->n_layers, (unsigned)a->n_layers);
+    ep_text_printf(&line, "layers that differ: %u of %u", (unsigned)diff->n_layers,
+                   (unsigned)a->n_layers);
     ep_text_printf(out, "\n");
     ep__append_line(out, width, 2, &line);
     if (diff->n_layers > 0) {

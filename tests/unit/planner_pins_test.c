@@ -233,6 +233,7 @@ static void a_limit_may_stand_against_a_pin(void **state)
     assert_non_null(strstr(err.text, "'conv1' is pinned to the DLA, which refuses it "
                                      "(general.loadables"));
     assert_int_equal(plan(&f, "best", full, "conv1:DLA", NULL, &err), EP_INFEASIBLE);
+    assert_non_null(strstr(err.text, "(general.loadables"));
     fixture_free(&f);
 }
 
