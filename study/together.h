@@ -21,7 +21,8 @@ typedef struct ep__judge {
     ep__way_figures **figures; /* per network and way */
     double *need;              /* room for a figure a network */
     double idle_w;
-    uint64_t n_simulated, n_events;
+    uint64_t n_simulated;
+    uint64_t work; /* of all simulations: events, as those of a few networks */
 } ep__judge;
 
 /* Works out the figures of all ways; `judge->options` and `point` are set, `scratch` is the

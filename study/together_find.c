@@ -13,7 +13,7 @@
 
 #include "study/together.h"
 
-/* Events of all simulations, and networks of all bounds, at most: a second or two. What was found
+/* Work of all simulations, and networks of all bounds, at most: a second or two. What was found
  * by then is the answer. */
 static const uint64_t most_work = 16000000;
 
@@ -35,7 +35,7 @@ typedef struct finder {
 
 static bool gives_up(finder *f)
 {
-    f->gave_up |= f->judge.n_events + f->n_bounded > most_work;
+    f->gave_up |= f->judge.work + f->n_bounded > most_work;
     return f->gave_up;
 }
 

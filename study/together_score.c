@@ -313,6 +313,6 @@ ep_status ep__judge_measure(ep__judge *j, const uint32_t *way, bool brief, ep_sc
     EP_TRY(ep_workload_simulate(&workload, j->point, NULL, j->scratch, &run, err));
     *out = ep__judge_score(j, way, &workload, &run);
     j->n_simulated++;
-    j->n_events += run.timeline.n_events;
+    j->work += run.timeline.n_events * (1 + n / 16); /* an event looks at all */
     return EP_OK;
 }
