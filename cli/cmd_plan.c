@@ -4,6 +4,7 @@
 #include "cli/limits.h"
 #include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/plans.h"
 #include "cli/workload.h"
 #include "planner/planner.h"
 #include "report/report.h"
@@ -17,7 +18,6 @@ enum {
     MODEL,
     STREAMS,
     SCENARIO,
-    OBJECTIVE,
     RATE,
     LATENCY_MS,
     COPIES,
@@ -25,6 +25,10 @@ enum {
     PRECISION,
     NO_TF32,
     STRATEGY,
+    OBJECTIVE,
+    DEADLINE_MS,
+    MAX_POWER_W,
+    MAX_SUBGRAPHS,
     DLA,
     NO_FALLBACK,
     IO,
@@ -62,16 +66,19 @@ static const ep__option options[N_OPTIONS] = {
                  "the placement with the highest rate"},
     [SCENARIO] = {"--scenario", "NAME",
                   "Offline (the default of --streams), SingleStream, MultiStream or Server"},
-    [OBJECTIVE] = {"--objective", "NAME",
-                   "of networks that may run anywhere: energy (the default: rates and deadlines\n"
-                   "hold, at the least power) or latency (one batch of each, done first)"},
     [RATE] = {"--rate", "N", "Server: images a second (default: the highest within the bound)"},
     [LATENCY_MS] = {"--latency-ms", "MS", "Server: bound of the 99th percentile"},
     [COPIES] = {"--copies", NULL, "inputs come from the host and outputs go there, copied"},
     [CPU_GBPS] = {"--cpu-gbps", "N", "what the CPU reads and writes meanwhile (default: 0)"},
     [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
     [NO_TF32] = {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"},
-    [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy (default: all)"},
+    [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy, best (default: all; docs/placement.md)"},
+    [OBJECTIVE] = {"--objective", "NAME",
+                   "what best improves: latency (the default), energy, throughput or edp; of\n"
+                   "networks that may run anywhere: energy (the default) or latency"},
+    [DEADLINE_MS] = {"--deadline-ms", "MS", "best: a batch takes no longer"},
+    [MAX_POWER_W] = {"--max-power-w", "W", "best: the module draws no more"},
+    [MAX_SUBGRAPHS] = {"--max-subgraphs", "N", "best: no more on the DLA"},
     [DLA] = {"--dla", "0|1|both|none",
              "DLA core to plan for (default: 0 where there is one);\n"
              "both: batches go to the cores in turn"},
@@ -113,10 +120,8 @@ typedef struct planning {
     ep__model model;
     uint32_t n_modes;
     const ep_mode **modes;
-    uint32_t n_plans;
-    ep_planned **planned; /* NULL until made */
-    ep_report_plan *plans;
     ep__limits limits;
+    ep__plans plans;
 } planning;
 
 static bool is_all(const char *text)
@@ -173,8 +178,9 @@ static ep__workload_request workload_request(const planning *job)
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS};
-    static const int of_workloads[] = {OBJECTIVE, RATE, LATENCY_MS, COPIES, CPU_GBPS};
+    static const int of_one_plan[] = {STRATEGY,      DEADLINE_MS, MAX_POWER_W,
+                                      MAX_SUBGRAPHS, DLA,         LAYERS};
+    static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -222,7 +228,12 @@ static ep_status check_options(planning *job, ep_error *err)
                                           .no_tf32 = given[NO_TF32],
                                           .search.level = (int)level - EP_SEARCH_LEVEL_DEFAULT,
                                           .io = (ep_io)io};
-    return EP_OK;
+    const ep__goal_texts goal = {.objective = given[OBJECTIVE],
+                                 .deadline_ms = given[DEADLINE_MS],
+                                 .max_power_w = given[MAX_POWER_W],
+                                 .max_subgraphs = given[MAX_SUBGRAPHS]};
+    return ep__goal_parse(&goal, is_all(given[STRATEGY]) ? NULL : given[STRATEGY],
+                          &job->plan_options, err);
 }
 
 static ep_status load_machine(planning *job, ep_error *err)
@@ -233,66 +244,6 @@ static ep_status load_machine(planning *job, ep_error *err)
     if (!job->given[DLA] && job->machine->dla.cores == 0) job->plan_options.dla = EP_DLA_NONE;
     return ep__modes_choose(job->machine, job->given[MODE], job->arena, &job->modes, &job->n_modes,
                             err);
-}
-
-static uint32_t count_strategies(void)
-{
-    uint32_t n = 0;
-    while (ep_strategy_name(n)) n++;
-    return n;
-}
-
-/* Makes the plans asked for. Without a DLA all strategies are the first: the GPU alone. */
-static ep_status make_plans(planning *job, ep_error *err)
-{
-    const bool all = is_all(job->given[STRATEGY]);
-    const uint32_t n = all && job->plan_options.dla != EP_DLA_NONE ? count_strategies() : 1;
-    job->planned = EP_NEW(job->arena, ep_planned *, n);
-    job->plans = EP_NEW(job->arena, ep_report_plan, n);
-    if (!job->planned || !job->plans) return ep_fail_memory(err);
-    job->n_plans = n;
-    for (uint32_t p = 0; p < n; p++) {
-        const char *name = all ? ep_strategy_name(p) : job->given[STRATEGY];
-        EP_TRY(ep_plan_make(job->model.layers, job->machine, name, &job->plan_options,
-                            &job->planned[p], err));
-        job->plans[p].planned = job->planned[p];
-        EP_TRY(ep_sim_footprint(&job->planned[p]->plan, job->arena, &job->plans[p].footprint, err));
-    }
-    return EP_OK;
-}
-
-/* Runs one plan in all modes; `*n_ran` counts those that it can run in. */
-static ep_status run_plan(planning *job, ep_report_plan *plan, uint32_t *n_ran, ep_error *err)
-{
-    ep_run *runs = EP_NEW(job->arena, ep_run, job->n_modes);
-    const char **cannot_run = EP_NEW(job->arena, const char *, job->n_modes);
-    ep_report_limited *limited = EP_NEW(job->arena, ep_report_limited, job->n_modes);
-    if (!runs || !cannot_run || !limited) return ep_fail_memory(err);
-    const bool has_limits = job->limits.governor || job->limits.heat;
-    for (uint32_t m = 0; m < job->n_modes; m++) {
-        const ep_point point = ep_point_of(job->machine, job->modes[m]);
-        const bool both = job->plan_options.dla == EP_DLA_BOTH && point.dla_cores > 1;
-        const ep_run_options run_options = {.batch = job->model.network->batch_to,
-                                            .dla_cores = both ? 2 : 1};
-        const ep_status status = ep_sim_run(&plan->planned->plan, plan->planned->costs, &point,
-                                            &run_options, job->arena, &runs[m], err);
-        if (status == EP_OK) {
-            ++*n_ran;
-            if (has_limits) {
-                EP_TRY(ep__limits_apply(&job->limits, job->machine, plan->planned, job->modes[m],
-                                        &run_options, job->arena, &runs[m], &limited[m], err));
-            }
-        } else if (status == EP_INFEASIBLE) {
-            cannot_run[m] = ep_arena_string(job->arena, err->text, strlen(err->text));
-            if (!cannot_run[m]) return ep_fail_memory(err);
-        } else {
-            return status;
-        }
-    }
-    plan->runs = runs;
-    if (has_limits) plan->limited = limited;
-    plan->cannot_run = cannot_run;
-    return EP_OK;
 }
 
 static ep_status write_tegrastats(const ep_report *report, const char *path, ep_error *err)
@@ -313,8 +264,8 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                               .dla = job->plan_options.dla,
                               .n_modes = job->n_modes,
                               .modes = job->modes,
-                              .n_plans = job->n_plans,
-                              .plans = job->plans,
+                              .n_plans = job->plans.n_plans,
+                              .plans = job->plans.plans,
                               .show_layers = job->given[LAYERS],
                               .governor = job->limits.governor,
                               .heat_options = job->limits.heat ? &job->limits.heat_options : NULL};
@@ -328,7 +279,7 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
 static ep_status show_timeline(const planning *job, const ep__workload_request *request,
                                ep_text *out, ep_error *err)
 {
-    const ep_report_plan *plan = &job->plans[job->n_plans - 1];
+    const ep_report_plan *plan = &job->plans.plans[job->plans.n_plans - 1];
     const ep_planned *planned = plan->planned;
     const bool on_dla = planned->plan.n_subgraphs > 0;
     const ep_lane lane = {.name = job->model.network->name,
@@ -347,10 +298,16 @@ static ep_status plan_one(planning *job, const ep__workload_request *request, ep
                           ep_error *err)
 {
     EP_TRY(ep__model_load(request->model, &request->model_options, &job->model, err));
-    EP_TRY(make_plans(job, err));
-    uint32_t n_ran = 0;
-    for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));
-    if (n_ran == 0) return EP_INFEASIBLE; /* `err` says why the last one cannot */
+    job->plans = (ep__plans){.machine = job->machine,
+                             .layers = job->model.layers,
+                             .batch = job->model.network->batch_to,
+                             .n_modes = job->n_modes,
+                             .modes = job->modes,
+                             .options = &job->plan_options,
+                             .strategy = is_all(job->given[STRATEGY]) ? NULL : job->given[STRATEGY],
+                             .limits = &job->limits,
+                             .arena = job->arena};
+    EP_TRY(ep__plans_make(&job->plans, err));
     EP_TRY(write_report(job, out, err));
     return request->trace || request->gantt ? show_timeline(job, request, out, err) : EP_OK;
 }
@@ -381,7 +338,7 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
     planning job = {.args = args, .given = args->given};
     const ep_status status = do_job(&job, out, err);
-    for (uint32_t p = 0; p < job.n_plans; p++) ep_planned_free(job.planned[p]);
+    ep__plans_free(&job.plans);
     ep__model_free(&job.model);
     ep_machine_free(job.machine);
     ep_timings_free(job.timings);

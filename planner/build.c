@@ -208,7 +208,7 @@ static ep_status partition_and_fuse(builder *b, ep_error *err)
         ep__partition_make(basis->layers, b->device, b->wanted->part, b->arena, &partition, err));
     EP_TRY(place_and_fuse(b, &partition, err));
     const uint32_t n_subgraphs = partition.n_subgraphs;
-    if (n_subgraphs == 0) return EP_OK;
+    if (n_subgraphs == 0 || basis->no_limits) return EP_OK;
     EP_TRY(ep__drop_subgraphs(&b->planned->plan, basis->machine, basis->options, b->verdicts,
                               &partition, b->arena, err));
     if (partition.n_subgraphs == n_subgraphs) return EP_OK;

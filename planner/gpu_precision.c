@@ -17,15 +17,14 @@ uint32_t ep__precisions(const ep_plan_options *options, ep_precision list[EP_PRE
     return n;
 }
 
-/* The point at which "fastest" is judged when a plan serves all modes: the highest GPU clock. */
-static ep_point fastest_point(const ep_machine *machine)
+const ep_mode *ep__fastest_mode(const ep_machine *machine)
 {
     assert(machine->n_modes > 0);
     const ep_mode *best = &machine->modes[0];
     for (uint32_t i = 1; i < machine->n_modes; i++) {
         if (machine->modes[i].gpu_mhz > best->gpu_mhz) best = &machine->modes[i];
     }
-    return ep_point_of(machine, best);
+    return best;
 }
 
 /* Time of each layer alone on the GPU in `precision`, all tensors likewise. */
@@ -33,7 +32,7 @@ static ep_status time_alone(const ep__basis *b, ep_arena *arena, ep_precision pr
                             ep_error *err)
 {
     const uint32_t n = b->layers->n_layers;
-    const ep_point point = fastest_point(b->machine);
+    const ep_point point = ep_point_of(b->machine, ep__fastest_mode(b->machine));
     ep_precision *uniform = EP_NEW(arena, ep_precision, n);
     ep_device *device = EP_NEW(arena, ep_device, n); /* zeroed: EP_GPU */
     if (!uniform || !device) return ep_fail_memory(err);

@@ -236,6 +236,32 @@ static ep_status number_kinds(const ep_layers *layers, const ep_device *device,
     return EP_OK;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+ep_status ep__number_batches(const ep_layers *layers, ep_arena *arena, uint32_t *number,
+                             ep_error *err)
+{
+    const uint32_t n = layers->n_layers;
+    int64_t *batches = EP_NEW_RAW(arena, int64_t, n);
+    if (!batches) return ep_fail_memory(err);
+    for (uint32_t l = 0; l < n; l++) batches[l] = batch_of(layers, &layers->layers[l]);
+    qsort(batches, n, sizeof *batches, by_number);
+    uint32_t n_batches = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i == 0 || batches[i] != batches[n_batches - 1]) batches[n_batches++] = batches[i];
+    }
+    for (uint32_t l = 0; l < n; l++) {
+        const int64_t batch = batch_of(layers, &layers->layers[l]);
+        const int64_t *at = bsearch(&batch, batches, n_batches, sizeof *batches, by_number);
+        number[l] = (uint32_t)(at - batches);
+    }
+    return EP_OK;
+}
+
 ep_status ep__dag_of(const ep_layers *layers, ep_arena *arena, ep__dag *out, ep_error *err)
 {
     const uint32_t n = layers->n_layers, n_tensors = layers->network->n_tensors;

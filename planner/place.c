@@ -52,18 +52,18 @@ static void place_greedily(const ep__basis *b, ep_device *device)
     }
 }
 
-static ep_status make(const ep__basis *b, const char *strategy, ep_arena *arena,
+static ep_status make(const ep__basis *b, const char *strategy, bool searches, ep_arena *arena,
                       ep_planned *planned, ep_error *err)
 {
+    const bool standalone = b->verdicts && b->options->standalone;
+    const bool all_on_dla = standalone || (b->verdicts && b->options->no_fallback);
+    if (searches && !all_on_dla) return ep__place_best(b, arena, planned, err);
     ep_device *device = EP_NEW(arena, ep_device, b->layers->n_layers); /* zeroed: EP_GPU */
     if (!device) return ep_fail_memory(err);
     place_greedily(b, device);
     const ep_assignment wanted = {.device = device, .sheds = true};
     EP_TRY(ep__build(b, strategy, &wanted, arena, planned, err));
-    const bool standalone = b->verdicts && b->options->standalone;
-    if (standalone || (b->verdicts && b->options->no_fallback)) {
-        EP_TRY(refuse_fallback(b, planned, err));
-    }
+    if (all_on_dla) EP_TRY(refuse_fallback(b, planned, err));
     return standalone ? refuse_reformats(&planned->plan, err) : EP_OK;
 }
 
@@ -71,12 +71,13 @@ static ep_status make(const ep__basis *b, const char *strategy, ep_arena *arena,
 
 typedef struct strategy {
     const char *name;
-    bool uses_dla;
+    bool uses_dla, searches;
 } strategy;
 
 static const strategy strategies[] = {
-    {"gpu", false},
-    {"greedy", true},
+    {"gpu", false, false},
+    {"greedy", true, false},
+    {"best", true, true},
 };
 
 enum { N_STRATEGIES = sizeof strategies / sizeof strategies[0] };
@@ -99,7 +100,8 @@ ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine,
                        ep_error *err)
 {
     const strategy *s = find_strategy(strategy_name);
-    EP_FAIL_IF(!s, err, EP_BAD_USAGE, "strategy '%s': there are gpu and greedy", strategy_name);
+    EP_FAIL_IF(!s, err, EP_BAD_USAGE, "strategy '%s': there are gpu, greedy and best",
+               strategy_name);
     EP_FAIL_IF(s->uses_dla && options->standalone && options->dla == EP_DLA_NONE, err, EP_BAD_USAGE,
                "--standalone: --dla none leaves no device");
     ep_arena *arena = ep_arena_new();
@@ -111,7 +113,7 @@ ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine,
     ep__basis basis;
     ep_status status = ep__basis_make(
         layers, machine, options, s->uses_dla && options->dla != EP_DLA_NONE, arena, &basis, err);
-    if (status == EP_OK) status = make(&basis, s->name, arena, planned, err);
+    if (status == EP_OK) status = make(&basis, s->name, s->searches, arena, planned, err);
     if (status != EP_OK) {
         ep_arena_free(arena);
         return status;

@@ -116,6 +116,15 @@ typedef enum ep_io {
     EP_IO_NATIVE_FP16_OUT, /* the same, but what leaves a DLA is FP16 */
 } ep_io;
 
+/* What the strategy "best" makes as small (throughput: as large) as it can. */
+typedef enum ep_objective {
+    EP_LATENCY,
+    EP_ENERGY, /* of an image */
+    EP_THROUGHPUT,
+    EP_EDP, /* energy of an image x latency */
+} ep_objective;
+const char *ep_objective_name(uint32_t index); /* "latency", ...; NULL past the last */
+
 typedef struct ep_plan_options {
     ep_precision_choice precision;
     ep_dla_choice dla;
@@ -127,10 +136,24 @@ typedef struct ep_plan_options {
     bool sparse;  /* weights are 2:4 sparse wherever hardware gains from it */
     ep_io io;
     ep_search search; /* of the GPU's tactics; its timings must outlive the plan */
+    /* of the strategy "best" alone */
+    ep_objective objective;
+    const ep_mode *mode;    /* in which plans are judged; NULL: that of the highest GPU clock */
+    double deadline_ns;     /* latency at most; 0: any */
+    double max_power_w;     /* power at most; 0: any */
+    uint32_t max_subgraphs; /* at most; 0: as many as there is room for */
 } ep_plan_options;
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */
 const char *ep_strategy_name(uint32_t index);
+/* How the strategy "best" came to its plan. */
+typedef struct ep_search_result {
+    uint32_t n_judged; /* plans built and run; 0: another strategy */
+    ep_objective objective;
+    double value; /* ns, nJ, ns between batches, nJ x ns */
+    double bound; /* no placement has less, if layers cost no less than in any plan judged */
+} ep_search_result;
+
 /* A plan with the costs of its kernels. Opaque memory: everything lives in `arena`. */
 typedef struct ep_planned {
     ep_arena *arena;
@@ -139,6 +162,7 @@ typedef struct ep_planned {
     const ep_verdict
         *verdicts; /* per layer; those of a plan that uses a DLA include the layers that
                       the limit of loadables pushed out. NULL for strategy "gpu" */
+    ep_search_result found;
 } ep_planned;
 
 /* Makes the plan of a strategy. EP_BAD_USAGE: no such strategy; EP_INFEASIBLE: no_fallback and a
@@ -164,6 +188,50 @@ typedef struct ep_assignment {
 ep_status ep_plan_build(const ep_layers *layers, const ep_machine *machine, const char *strategy,
                         const ep_assignment *wanted, const ep_plan_options *options,
                         ep_planned **out, ep_error *err);
+
+/* ---- placement by numbers ------------------------------------------------------------------ */
+
+/* What is handed on to layers, or comes into the network: read on the other side it is carried
+ * there once, whoever reads it. */
+typedef struct ep_carry {
+    uint32_t producer; /* EP_NO_INDEX: it comes from outside, and is carried to either side */
+    uint32_t n_users;
+    const uint32_t *users;
+    double to_dla, to_gpu; /* cost, >= 0 */
+} ep_carry;
+
+enum { EP_SIDE_GPU, EP_SIDE_DLA, EP_SIDES };
+
+/* A placement problem: which layers of a graph run on the DLA. Costs are in one unit, whatever it
+ * is, and >= 0. What changes precision costs nothing of its own (kernels do it as they load their
+ * operands), so a layer takes the cheapest that its side has. Layers on the DLA form loadables as
+ * those of a plan do. */
+typedef struct ep_costs {
+    uint32_t n_layers; /* in topological order */
+    /* per layer, side and precision; INFINITY: a rule forbids it */
+    const double (*layer)[EP_SIDES][EP_PRECISION_COUNT];
+    uint32_t n_carries;
+    const ep_carry *carries;
+    const uint32_t *batch; /* per layer: those of different ones share no loadable; NULL: one */
+    double loadable;       /* cost of each */
+    uint32_t max_loadables;
+    const double *pool; /* per layer: what it takes of the pool of its loadable; NULL: nothing */
+    double pool_limit;
+} ep_costs;
+
+typedef struct ep_solution {
+    const bool *on_dla;            /* per layer */
+    const ep_precision *precision; /* per layer */
+    double cost;
+    double bound; /* no placement costs less; `cost` where it is the optimum */
+    uint32_t n_loadables;
+} ep_solution;
+
+/* The cheapest placement that `nodes` steps of branch and bound find; 0: the minimum cut and local
+ * search alone. Without limits and costs of loadables that is the optimum. Arrays in `out` live in
+ * `arena`. EP_INFEASIBLE: it found none within the limits. Deterministic. */
+ep_status ep_costs_solve(const ep_costs *costs, uint32_t nodes, ep_arena *arena, ep_solution *out,
+                         ep_error *err);
 
 /* ---- what a plan says beside placement ------------------------------------------------------- */
 

@@ -36,6 +36,10 @@ ep_status ep__partition_of(const ep__dag *dag, const uint32_t *kind, uint32_t n_
 ep_status ep__partition_make(const ep_layers *layers, const ep_device *device, const uint32_t *part,
                              ep_arena *arena, ep__partition *out, ep_error *err);
 
+/* Numbers the batches that layers work on, from 0, ascending; `number` is per layer. */
+ep_status ep__number_batches(const ep_layers *layers, ep_arena *arena, uint32_t *number,
+                             ep_error *err);
+
 /* ---- combinations -------------------------------------------------------------------------- */
 
 /* Takes subgraphs off the DLA, wholly, that pass the pools of a loadable, or come after the last
@@ -76,6 +80,7 @@ typedef struct ep__basis {
     const ep_precision *gpu_precision; /* per layer: as the options choose it on the GPU */
     ep_verdict *verdicts;              /* per layer; NULL: no DLA is used */
     ep_verdict *verdicts_fp16;         /* the same, asked for FP16 */
+    bool no_limits;                    /* of loadables and pools, to see what would be */
 } ep__basis;
 
 /* What it points to lives in `arena`. EP_INFEASIBLE: the options want a core that is not there. */
@@ -86,6 +91,8 @@ ep_status ep__basis_make(const ep_layers *layers, const ep_machine *machine,
 /* The options' choice for each layer on the GPU; what it needs meanwhile is taken from `arena`. */
 ep_status ep__gpu_precisions(const ep__basis *basis, ep_arena *arena, ep_precision *chosen,
                              ep_error *err);
+/* In which "fastest" is judged when a plan serves all modes: that of the highest GPU clock. */
+const ep_mode *ep__fastest_mode(const ep_machine *machine);
 void ep__set_sparse(const ep__basis *basis, ep_plan *plan);
 ep_io ep__io(const ep__basis *basis);
 
@@ -95,6 +102,10 @@ bool ep__takes(const ep__basis *basis, uint32_t layer, ep_device device, ep_prec
 /* As ep_plan_build; `out`, its plan and all they point to but the refusals live in `arena`. */
 ep_status ep__build(const ep__basis *basis, const char *strategy, const ep_assignment *wanted,
                     ep_arena *arena, ep_planned *out, ep_error *err);
+
+/* The strategy "best" (best.c): a decision that is judged by its run. `out` is filled in `arena`,
+ * the decision among it. */
+ep_status ep__place_best(const ep__basis *basis, ep_arena *arena, ep_planned *out, ep_error *err);
 
 /* ---- fusion -------------------------------------------------------------------------------- */
 

@@ -31,6 +31,10 @@ typedef struct ep_report_plan {
                                       not read then. NULL: it runs in every mode */
     const ep_report_limited *limited; /* per mode, as its run; NULL: no limit was asked for */
     ep_footprint footprint;
+    /* per mode, where each has a plan of its own (NULL: none could be made); NULL: all have the one
+       above. That is then the plan of the first mode that it runs in */
+    const ep_planned *const *planned_in;
+    const ep_footprint *footprint_in;
 } ep_report_plan;
 
 typedef struct ep_report {

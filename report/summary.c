@@ -68,6 +68,26 @@ const ep_run *ep__run_of(const ep_report *report, uint32_t p, uint32_t m)
     return plan->cannot_run && plan->cannot_run[m] ? NULL : &plan->runs[m];
 }
 
+const ep_planned *ep__planned_of(const ep_report *report, uint32_t p, uint32_t m)
+{
+    const ep_report_plan *plan = &report->plans[p];
+    return plan->planned_in && plan->planned_in[m] ? plan->planned_in[m] : plan->planned;
+}
+
+const ep_footprint *ep__footprint_of(const ep_report *report, uint32_t p, uint32_t m)
+{
+    const ep_report_plan *plan = &report->plans[p];
+    const bool own = plan->planned_in && plan->planned_in[m];
+    return own ? &plan->footprint_in[m] : &plan->footprint;
+}
+
+double ep__gap_percent(const ep_planned *planned)
+{
+    const ep_search_result *found = &planned->found;
+    if (found->n_judged == 0) return -1;
+    return found->bound > 0 ? 100 * (found->value / found->bound - 1) : 0;
+}
+
 const ep_report_plan *ep__headline(const ep_report *report)
 {
     assert(report->n_plans > 0);

@@ -8,8 +8,9 @@
 /* A network is cut after each of so many equal shares of its time, but for the last. */
 enum { SHARES = 8 };
 
-/* All on the GPU, as greedy, its 1, 2 and 4 heaviest subgraphs, and both parts of each cut. */
-enum { MOST_PLANS = 2 + 3 + 2 * (SHARES - 1) };
+/* All on the GPU, as greedy, its 1, 2 and 4 heaviest subgraphs, as best for latency and for energy,
+ * and both parts of each cut. */
+enum { MOST_PLANS = 2 + 3 + 2 + 2 * (SHARES - 1) };
 
 typedef struct maker {
     const ep_layers *layers;
@@ -165,6 +166,10 @@ static ep_status make_plans(maker *m, ep_error *err)
     EP_TRY(status);
     if (out->n_planned == 1 || m->options.no_fallback || !m->parts) return EP_OK;
     m->greedy = out->planned[1];
+    m->options.objective = EP_LATENCY;
+    EP_TRY(add_strategy(m, "best", ", best for latency", err));
+    m->options.objective = EP_ENERGY;
+    EP_TRY(add_strategy(m, "best", ", best for energy", err));
     EP_TRY(add_heaviest(m, err));
     const ep_planned *gpu = out->planned[0];
     const ep_point point = ep_point_of(m->machine, &m->machine->modes[0]);
