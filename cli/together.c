@@ -59,7 +59,7 @@ static ep_status ways_of(ep__workload_job *j, uint32_t i, ep_placed_network *out
                     .planned = j->planned[i],
                     .device = spec->device,
                     .batch = j->models[i].network->batch_to,
-                    .is_whole = true};
+                    .kind = EP_WAY_WHOLE};
     out->n_ways = 1;
     out->ways = way;
     return EP_OK;
@@ -134,7 +134,8 @@ static void take(const ep_ways *from, bool gpu, bool whole, ep_way *ways, uint32
 {
     for (uint32_t w = 0; w < from->n; w++) {
         const bool on_gpu = from->ways[w].device == EP_GPU;
-        if (on_gpu == gpu && from->ways[w].is_whole == whole) ways[(*n)++] = from->ways[w];
+        if (on_gpu == gpu && (from->ways[w].kind == EP_WAY_WHOLE) == whole)
+            ways[(*n)++] = from->ways[w];
     }
 }
 
@@ -153,7 +154,7 @@ ep_status ep__together_prepare_streams(ep__workload_job *j, ep_error *err)
     }
     ep_way *ways = EP_NEW(j->arena, ep_way, room);
     if (!ways) return ep_fail_memory(err);
-    ways[0] = (ep_way){.name = "none", .device = EP_GPU, .batch = 1, .is_whole = true};
+    ways[0] = (ep_way){.name = "none", .device = EP_GPU, .batch = 1, .kind = EP_WAY_WHOLE};
     for (uint32_t b = 0; b < j->n_specs; b++) {
         if (on_gpu[b]) take(&j->ways[b], true, true, ways, &n);
     }

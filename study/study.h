@@ -261,13 +261,21 @@ ep_status ep_workload_simulate(const ep_workload *workload, const ep_point *poin
 
 /* ---- networks placed together -------------------------------------------------------------- */
 
+/* What of a network a DLA core has. */
+typedef enum ep_way_kind {
+    EP_WAY_WHOLE,  /* nothing, or all that it takes; or the network does not run */
+    EP_WAY_CHOSEN, /* some subgraphs */
+    EP_WAY_TO,     /* the layers to one */
+    EP_WAY_FROM    /* the layers from one */
+} ep_way_kind;
+
 /* A way to run a network. */
 typedef struct ep_way {
     const char *name;          /* "gpu", "dla0", "dla1 to 'conv5'", "dla0 from 'conv5'", ... */
     const ep_planned *planned; /* NULL: not at all */
     ep_device device;          /* EP_GPU, or the DLA core of its subgraphs */
     int64_t batch;
-    bool is_whole; /* all on the GPU, or all that the DLA takes on it */
+    ep_way_kind kind;
 } ep_way;
 
 /* All that are considered of one network, whole ones first. Opaque memory. */
@@ -337,7 +345,7 @@ typedef struct ep_together {
     uint64_t n_placements, n_simulated;
     bool is_exhaustive; /* no other placement of these ways is better */
     uint32_t n_rows;    /* for comparison: whole networks; of many placements the best on each set
-                           of devices; LATENCY: and the best with a network that is cut */
+                           of devices; LATENCY: and the best with a cut, in either order */
     const ep_together_row *rows;
 } ep_together;
 

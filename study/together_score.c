@@ -178,7 +178,7 @@ static uint32_t count_cut(const ep__judge *j, const uint32_t *way)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < j->options->n_networks; i++) {
-        n += !j->options->networks[i].ways[way[i]].is_whole;
+        n += j->options->networks[i].ways[way[i]].kind != EP_WAY_WHOLE;
     }
     return n;
 }

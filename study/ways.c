@@ -21,6 +21,7 @@ typedef struct maker {
     const ep_planned *greedy;
     ep_device *device; /* per layer: of the plan being made */
     const char *names[MOST_PLANS];
+    ep_way_kind kinds[MOST_PLANS];
 } maker;
 
 static bool is_there(const maker *m, const ep_planned *planned)
@@ -34,34 +35,36 @@ static bool is_there(const maker *m, const ep_planned *planned)
 }
 
 /* Keeps the last plan, unless an earlier one places all layers alike. */
-static ep_status keep(maker *m, const char *name, ep_error *err)
+static ep_status keep(maker *m, ep_way_kind kind, const char *name, ep_error *err)
 {
     if (!name) return ep_fail_memory(err);
     ep_ways *out = m->out;
     if (!is_there(m, out->planned[out->n_planned - 1])) {
         m->names[out->n_planned - 1] = name;
+        m->kinds[out->n_planned - 1] = kind;
         return EP_OK;
     }
     ep_planned_free(out->planned[--out->n_planned]);
     return EP_OK;
 }
 
-static ep_status add_strategy(maker *m, const char *strategy, const char *name, ep_error *err)
+static ep_status add_strategy(maker *m, const char *strategy, ep_way_kind kind, const char *name,
+                              ep_error *err)
 {
     EP_TRY(ep_plan_make(m->layers, m->machine, strategy, &m->options,
                         &m->out->planned[m->out->n_planned], err));
     m->out->n_planned++;
-    return keep(m, name, err);
+    return keep(m, kind, name, err);
 }
 
 /* As m->device says. */
-static ep_status add_placement(maker *m, const char *name, ep_error *err)
+static ep_status add_placement(maker *m, ep_way_kind kind, const char *name, ep_error *err)
 {
     const ep_assignment wanted = {.device = m->device, .sheds = true};
     EP_TRY(ep_plan_build(m->layers, m->machine, "part", &wanted, &m->options,
                          &m->out->planned[m->out->n_planned], err));
     m->out->n_planned++;
-    return keep(m, name, err);
+    return keep(m, kind, name, err);
 }
 
 /* ---- heaviest subgraphs -------------------------------------------------------------------- */
@@ -89,7 +92,7 @@ static ep_status add_heaviest(maker *m, ep_error *err)
             }
         }
         EP_TRY(add_placement(
-            m,
+            m, EP_WAY_CHOSEN,
             ep_arena_printf(m->out->arena, ", %u heaviest subgraph%s", most, most == 1 ? "" : "s"),
             err));
     }
@@ -124,7 +127,8 @@ static ep_status add_parts(maker *m, uint32_t cut, ep_error *err)
         if (!any) continue;
         const char *name = layers->layers[second ? cut : cut - 1].name;
         EP_TRY(add_placement(
-            m, ep_arena_printf(m->out->arena, second ? " from '%s'" : " to '%s'", name), err));
+            m, second ? EP_WAY_FROM : EP_WAY_TO,
+            ep_arena_printf(m->out->arena, second ? " from '%s'" : " to '%s'", name), err));
     }
     return EP_OK;
 }
@@ -158,18 +162,18 @@ static ep_status make_plans(maker *m, ep_error *err)
 {
     ep_ways *out = m->out;
     m->options.dla = EP_DLA_NONE;
-    EP_TRY(add_strategy(m, "gpu", "", err));
+    EP_TRY(add_strategy(m, "gpu", EP_WAY_WHOLE, "", err));
     if (m->machine->dla.cores == 0) return EP_OK;
     m->options.dla = EP_DLA_FIRST;
-    const ep_status status = add_strategy(m, "greedy", "", err);
+    const ep_status status = add_strategy(m, "greedy", EP_WAY_WHOLE, "", err);
     if (status == EP_INFEASIBLE) return EP_OK; /* no_fallback */
     EP_TRY(status);
     if (out->n_planned == 1 || m->options.no_fallback || !m->parts) return EP_OK;
     m->greedy = out->planned[1];
     m->options.objective = EP_LATENCY;
-    EP_TRY(add_strategy(m, "best", ", best for latency", err));
+    EP_TRY(add_strategy(m, "best", EP_WAY_CHOSEN, ", best for latency", err));
     m->options.objective = EP_ENERGY;
-    EP_TRY(add_strategy(m, "best", ", best for energy", err));
+    EP_TRY(add_strategy(m, "best", EP_WAY_CHOSEN, ", best for energy", err));
     EP_TRY(add_heaviest(m, err));
     const ep_planned *gpu = out->planned[0];
     const ep_point point = ep_point_of(m->machine, &m->machine->modes[0]);
@@ -186,14 +190,14 @@ static ep_status list_ways(maker *m, ep_error *err)
     const int64_t batch = m->layers->network->batch_to;
     out->ways = EP_NEW(out->arena, ep_way, 2 * (uint64_t)out->n_planned);
     if (!out->ways) return ep_fail_memory(err);
-    out->ways[out->n++] = (ep_way){"gpu", out->planned[0], EP_GPU, batch, true};
+    out->ways[out->n++] = (ep_way){"gpu", out->planned[0], EP_GPU, batch, EP_WAY_WHOLE};
     for (uint32_t p = 1; p < out->n_planned; p++) {
         for (int64_t core = 0; core < 2 && core < m->machine->dla.cores; core++) {
             const ep_device device = core ? EP_DLA1 : EP_DLA0;
             const char *name =
                 ep_arena_printf(out->arena, "%s%s", ep_device_name(device), m->names[p]);
             if (!name) return ep_fail_memory(err);
-            out->ways[out->n++] = (ep_way){name, out->planned[p], device, batch, p == 1};
+            out->ways[out->n++] = (ep_way){name, out->planned[p], device, batch, m->kinds[p]};
         }
     }
     return EP_OK;

@@ -284,7 +284,7 @@ static void streams_are_at_least_as_fast_as_whole_copies(void **state)
     (void)state;
     party p = make_party();
     add(&p, "resnet50.onnx", true, 1, 0);
-    ep_way ways[64] = {{.name = "none", .batch = 1, .is_whole = true}};
+    ep_way ways[64] = {{.name = "none", .batch = 1, .kind = EP_WAY_WHOLE}};
     assert_true(p.ways[0].n < 64);
     memcpy(ways + 1, p.ways[0].ways, p.ways[0].n * sizeof *ways);
     p.n = 3;
