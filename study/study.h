@@ -293,6 +293,12 @@ typedef struct ep_ways {
  * crosses. `layers` must outlive them. Of `options`, `dla` is not looked at. */
 ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
                        const ep_plan_options *options, bool parts, ep_ways *out, ep_error *err);
+/* The ways of one network at several batches as one list, with that not to run: on the GPU those of
+ * the batches `on_gpu`, on the DLA those of `on_dla`. It lives in `arena`; the plans stay where
+ * they are. */
+ep_status ep_ways_join(const ep_ways *batches, uint32_t n_batches, const bool *on_gpu,
+                       const bool *on_dla, ep_arena *arena, const ep_way **out, uint32_t *n,
+                       ep_error *err);
 void ep_ways_free(ep_ways *ways); /* accepts an empty one, leaves it empty */
 
 /* What is wanted of a placement. */

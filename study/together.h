@@ -11,6 +11,7 @@ typedef struct ep__way_figures {
     double nj;    /* of a batch at zero load, beyond idle */
     double dram_bytes;
     uint32_t n_loadables[2]; /* per core */
+    double bytes;            /* weights, and activations of all batches in flight */
 } ep__way_figures;
 
 typedef struct ep__judge {

@@ -282,8 +282,8 @@ static ep_status find(finder *f, ep_error *err)
     EP_TRY(place_whole(f, err));
     EP_TRY(place_parts(f, err));
     EP_FAIL_IF(!f->found, err, EP_INFEASIBLE,
-               "%s: the networks cannot run together: no room for their loadables, or a DLA core "
-               "that the mode does not power",
+               "%s: the networks cannot run together: no room for their loadables, no memory, "
+               "or a DLA core that the mode does not power",
                f->judge.point->mode->name);
     return simulate_best(f, err);
 }

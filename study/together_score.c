@@ -37,6 +37,10 @@ static ep_status figure_out(const ep__judge *j, const ep_placed_network *network
     out->n_loadables[core] = plan->n_subgraphs;
     out->can_run = plan->n_subgraphs == 0 || core < j->point->dla_cores;
     if (!out->can_run) return EP_OK;
+    ep_footprint footprint;
+    EP_TRY(ep_sim_footprint(plan, arena, &footprint, err));
+    out->bytes = (double)footprint.weights_bytes +
+                 network->lane.in_flight * (double)footprint.activations_bytes;
     const ep_task_options options = {.name = network->lane.name,
                                      .batch = way->batch,
                                      .dla_core = core,
@@ -87,13 +91,15 @@ static bool has_room(const ep__judge *j, const uint32_t *way)
 {
     const ep_dla_limits *limits = &j->point->machine->dla.limits;
     int64_t n[2] = {0};
+    double bytes = 0;
     for (uint32_t i = 0; i < j->options->n_networks; i++) {
         const ep__way_figures *f = &j->figures[i][way[i]];
         if (!f->can_run) return false;
         for (int core = 0; core < 2; core++) n[core] += f->n_loadables[core];
+        bytes += f->bytes;
     }
-    return n[0] <= limits->loadables_per_core && n[1] <= limits->loadables_per_core &&
-           n[0] + n[1] <= limits->loadables_total;
+    return bytes <= (double)j->point->machine->dram.bytes && n[0] <= limits->loadables_per_core &&
+           n[1] <= limits->loadables_per_core && n[0] + n[1] <= limits->loadables_total;
 }
 
 double ep__judge_load(const ep__judge *j, const uint32_t *way, double load[EP_UNIT_COUNT])

@@ -219,6 +219,36 @@ ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
     return status;
 }
 
+/* Those of one batch, on the GPU or not, whole or not. */
+static void take(const ep_ways *from, bool gpu, bool whole, ep_way *ways, uint32_t *n)
+{
+    for (uint32_t w = 0; w < from->n; w++) {
+        const bool is_whole = from->ways[w].kind == EP_WAY_WHOLE;
+        const bool on_gpu = from->ways[w].device == EP_GPU;
+        if (on_gpu == gpu && is_whole == whole) ways[(*n)++] = from->ways[w];
+    }
+}
+
+ep_status ep_ways_join(const ep_ways *batches, uint32_t n_batches, const bool *on_gpu,
+                       const bool *on_dla, ep_arena *arena, const ep_way **out, uint32_t *n,
+                       ep_error *err)
+{
+    uint64_t room = 1;
+    for (uint32_t b = 0; b < n_batches; b++) room += batches[b].n;
+    ep_way *ways = EP_NEW(arena, ep_way, room);
+    if (!ways) return ep_fail_memory(err);
+    ways[0] = (ep_way){.name = "none", .device = EP_GPU, .batch = 1, .kind = EP_WAY_WHOLE};
+    *n = 1;
+    for (int pass = 0; pass < 3; pass++) { /* whole ones first */
+        const bool gpu = pass == 0, whole = pass < 2;
+        for (uint32_t b = 0; b < n_batches; b++) {
+            if (gpu ? on_gpu[b] : on_dla[b]) take(&batches[b], gpu, whole, ways, n);
+        }
+    }
+    *out = ways;
+    return EP_OK;
+}
+
 void ep_ways_free(ep_ways *ways)
 {
     for (uint32_t i = 0; i < ways->n_planned; i++) ep_planned_free(ways->planned[i]);
