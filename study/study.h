@@ -217,7 +217,7 @@ typedef struct ep_lane {
     ep_device device; /* EP_GPU, or the DLA core that its subgraphs run on */
     uint32_t in_flight;
     const char *way;     /* how it runs, where it was chosen (ep_way); NULL: `device` says all */
-    const ep_task *task; /* of `planned`, when the caller made it for the point; NULL */
+    const ep_task *task; /* of `planned`, at the point, or it is made again; NULL */
     /* EP_SCENARIO_NETWORKS: */
     double fps;         /* batches asked for a second; 0: the next when one is done */
     double deadline_ns; /* of a batch; 0: none */

@@ -36,6 +36,10 @@ static ep_status figure_out(const ep__judge *j, const ep_placed_network *network
     const int64_t core = way->device == EP_DLA1;
     out->n_loadables[core] = plan->n_subgraphs;
     out->can_run = plan->n_subgraphs == 0 || core < j->point->dla_cores;
+    EP_FAIL_IF(!out->can_run && network->n_ways == 1, err, EP_INFEASIBLE,
+               "%s is to run on %s, and %s powers %lld DLA core%s", network->lane.name,
+               ep_device_name(way->device), j->point->mode->name, (long long)j->point->dla_cores,
+               j->point->dla_cores == 1 ? "" : "s");
     if (!out->can_run) return EP_OK;
     ep_footprint footprint;
     EP_TRY(ep_sim_footprint(plan, arena, &footprint, err));
