@@ -288,9 +288,10 @@ typedef struct ep_ways {
 } ep_ways;
 
 /* On the GPU, and as "greedy" places it on each DLA core of the machine. With `parts`, unless
- * options->no_fallback, also as "best" for latency and for energy, its heaviest subgraphs alone,
- * and cut in two, either part on the DLA: after each eighth of its time on the GPU, where least
- * crosses. `layers` must outlive them. Of `options`, `dla` is not looked at. */
+ * options->no_fallback or it is of more than 5,000 layers, also as "best" for latency and for
+ * energy, its heaviest subgraphs alone, and cut in two, either part on the DLA: after each eighth
+ * of its time on the GPU, where least crosses. `layers` must outlive them. Of `options`, `dla` is
+ * not looked at. */
 ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
                        const ep_plan_options *options, bool parts, ep_ways *out, ep_error *err);
 /* The ways of one network at several batches as one list, with that not to run: on the GPU those of

@@ -12,6 +12,9 @@ enum { SHARES = 8 };
  * and both parts of each cut. */
 enum { MOST_PLANS = 2 + 3 + 2 + 2 * (SHARES - 1) };
 
+/* Larger networks stay whole: 20 plans of theirs would take minutes. */
+enum { MOST_LAYERS = 5000 };
+
 typedef struct maker {
     const ep_layers *layers;
     const ep_machine *machine;
@@ -168,7 +171,8 @@ static ep_status make_plans(maker *m, ep_error *err)
     const ep_status status = add_strategy(m, "greedy", EP_WAY_WHOLE, "", err);
     if (status == EP_INFEASIBLE) return EP_OK; /* no_fallback */
     EP_TRY(status);
-    if (out->n_planned == 1 || m->options.no_fallback || !m->parts) return EP_OK;
+    const bool parts = m->parts && !m->options.no_fallback && m->layers->n_layers <= MOST_LAYERS;
+    if (out->n_planned == 1 || !parts) return EP_OK;
     m->greedy = out->planned[1];
     m->options.objective = EP_LATENCY;
     EP_TRY(add_strategy(m, "best", EP_WAY_CHOSEN, ", best for latency", err));
