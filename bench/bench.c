@@ -23,7 +23,15 @@ enum { ROUNDS = 11, PATH_BYTES = 4096 };
 
 typedef struct bench_case {
     const char *name;
-    enum { RUN_NOTHING, RUN_PLAN, RUN_CHECK, RUN_VALIDATE, RUN_SERVER, RUN_SWEEP } run;
+    enum {
+        RUN_NOTHING,
+        RUN_PLAN,
+        RUN_CHECK,
+        RUN_VALIDATE,
+        RUN_SERVER,
+        RUN_SWEEP,
+        RUN_TOGETHER
+    } run;
     const char *example;   /* in EXAMPLES/models, or NULL */
     const char *generated; /* in GENERATED, or NULL */
     double limit_ms;       /* of the median; 0: none */
@@ -43,7 +51,8 @@ enum {
     CASE_CHECK_CHAIN,
     CASE_VALIDATE,
     CASE_SERVER,
-    CASE_SWEEP
+    CASE_SWEEP,
+    CASE_TOGETHER
 };
 
 static const bench_case cases[] = {
@@ -62,6 +71,9 @@ static const bench_case cases[] = {
     [CASE_SERVER] = {"server resnet50", RUN_SERVER, "resnet50.onnx", NULL, 1500, 0},
     /* 498 clocks x 4 modes x 2 strategies on one thread; 2,000 points a second */
     [CASE_SWEEP] = {"sweep resnet50", RUN_SWEEP, "resnet50.onnx", NULL, 1992, 64},
+    /* placements of three networks in four modes; most of them do not hold, and all are looked at
+     */
+    [CASE_TOGETHER] = {"three networks", RUN_TOGETHER, "swin_t.onnx:fps=60", NULL, 5000, 0},
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
@@ -127,7 +139,8 @@ static bool run_once(char *const argv[], double *ms, double *peak_mib)
 
 static bool run_case(const bench_case *entry, char *const argv[], bench_times *times, int round)
 {
-    char path[PATH_BYTES];
+    char path[PATH_BYTES], second[PATH_BYTES], third[PATH_BYTES];
+    char model[] = "--model";
     char mode[] = "--mode", all[] = "all", hw[] = "--hw", yardstick[] = "true";
     char check[] = "check", validate[] = "validate", models[] = "--models";
     char scenario[] = "--scenario=Server", bound[] = "--latency-ms=15", maxn[] = "--mode=MAXN";
@@ -138,6 +151,8 @@ static bool run_case(const bench_case *entry, char *const argv[], bench_times *t
     } else if (entry->generated) {
         snprintf(path, PATH_BYTES, "%s/%s", argv[4], entry->generated);
     }
+    snprintf(second, PATH_BYTES, "%s/models/yolov8x.onnx:fps=30", argv[3]);
+    snprintf(third, PATH_BYTES, "%s/models/bert_large_384.onnx:fps=15", argv[3]);
     char *const commands[][10] = {
         [RUN_NOTHING] = {yardstick},
         [RUN_PLAN] = {argv[1], hw, argv[2], mode, all, path},
@@ -145,6 +160,7 @@ static bool run_case(const bench_case *entry, char *const argv[], bench_times *t
         [RUN_VALIDATE] = {argv[1], validate, models, argv[3], argv[5]},
         [RUN_SERVER] = {argv[1], scenario, bound, maxn, path},
         [RUN_SWEEP] = {argv[1], sweep, hw, argv[2], threads, csv, clocks, path},
+        [RUN_TOGETHER] = {argv[1], model, path, model, second, model, third},
     };
     double peak_mib = 0;
     if (!run_once(commands[entry->run], &times->ms[round], &peak_mib)) return false;

@@ -87,8 +87,7 @@ static const ep__option options[N_OPTIONS] = {
     [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy, best (default: all; docs/placement.md)"},
     [OBJECTIVE] = {"--objective", "NAME",
                    "what best improves: latency (the default), energy, throughput or edp; of\n"
-                   "networks that may run anywhere: energy (the default: rates and deadlines\n"
-                   "hold, at the least power) or latency (one batch of each, done first)"},
+                   "networks that may run anywhere: energy (the default) or latency"},
     [DEADLINE_MS] = {"--deadline-ms", "MS", "best: a batch takes no longer"},
     [MAX_POWER_W] = {"--max-power-w", "W", "best: the module draws no more"},
     [MAX_SUBGRAPHS] = {"--max-subgraphs", "N", "best: no more on the DLA"},

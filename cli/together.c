@@ -59,7 +59,7 @@ static ep_status ways_of(ep__workload_job *j, uint32_t i, ep_placed_network *out
                     .planned = j->planned[i],
                     .device = spec->device,
                     .batch = j->models[i].network->batch_to,
-                    .is_whole = true};
+                    .kind = EP_WAY_WHOLE};
     out->n_ways = 1;
     out->ways = way;
     return EP_OK;
@@ -129,38 +129,20 @@ static ep_status load_batch(ep__workload_job *j, uint32_t b, bool must, bool par
     return ep_ways_make(j->models[b].layers, r->machine, &r->plan_options, parts, &j->ways[b], err);
 }
 
-/* Ways of one batch, on the GPU or not, whole or not. */
-static void take(const ep_ways *from, bool gpu, bool whole, ep_way *ways, uint32_t *n)
-{
-    for (uint32_t w = 0; w < from->n; w++) {
-        const bool on_gpu = from->ways[w].device == EP_GPU;
-        if (on_gpu == gpu && from->ways[w].is_whole == whole) ways[(*n)++] = from->ways[w];
-    }
-}
-
 /* As many times the network as there are engines: none, or on the GPU or a DLA core, at a batch. */
 ep_status ep__together_prepare_streams(ep__workload_job *j, ep_error *err)
 {
     enum { IN_FLIGHT = 2, ENGINES = 3 };
     bool on_gpu[N_BATCHES + 1] = {false}, on_dla[N_BATCHES + 1] = {false};
     EP_TRY(choose_batches(j, on_gpu, on_dla, err));
-    uint32_t room = 1, n = 1;
     for (uint32_t b = 0; b < j->n_specs; b++) {
         /* of the smallest and the largest batch: to weigh all of them would take too long */
         const bool parts = on_dla[b] && (b == 0 || !on_dla[b + 1]);
         EP_TRY(load_batch(j, b, b == 0 || j->request->model_options.batch, parts, err));
-        room += j->ways[b].n;
     }
-    ep_way *ways = EP_NEW(j->arena, ep_way, room);
-    if (!ways) return ep_fail_memory(err);
-    ways[0] = (ep_way){.name = "none", .device = EP_GPU, .batch = 1, .is_whole = true};
-    for (uint32_t b = 0; b < j->n_specs; b++) {
-        if (on_gpu[b]) take(&j->ways[b], true, true, ways, &n);
-    }
-    for (uint32_t b = 0; b < j->n_specs; b++) {
-        if (on_dla[b]) take(&j->ways[b], false, true, ways, &n);
-    }
-    for (uint32_t b = 0; b < j->n_specs; b++) take(&j->ways[b], false, false, ways, &n);
+    const ep_way *ways;
+    uint32_t n;
+    EP_TRY(ep_ways_join(j->ways, j->n_specs, on_gpu, on_dla, j->arena, &ways, &n, err));
     for (uint32_t e = 0; e < ENGINES; e++) {
         j->networks[e] =
             (ep_placed_network){.lane = {.name = j->models[0].network->name,

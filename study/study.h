@@ -217,7 +217,7 @@ typedef struct ep_lane {
     ep_device device; /* EP_GPU, or the DLA core that its subgraphs run on */
     uint32_t in_flight;
     const char *way;     /* how it runs, where it was chosen (ep_way); NULL: `device` says all */
-    const ep_task *task; /* of `planned`, when the caller made it for the point; NULL */
+    const ep_task *task; /* of `planned`, at the point, or it is made again; NULL */
     /* EP_SCENARIO_NETWORKS: */
     double fps;         /* batches asked for a second; 0: the next when one is done */
     double deadline_ns; /* of a batch; 0: none */
@@ -267,13 +267,21 @@ ep_status ep_workload_simulate(const ep_workload *workload, const ep_point *poin
 
 /* ---- networks placed together -------------------------------------------------------------- */
 
+/* What of a network a DLA core has. */
+typedef enum ep_way_kind {
+    EP_WAY_WHOLE,  /* nothing, or all that it takes; or the network does not run */
+    EP_WAY_CHOSEN, /* some subgraphs */
+    EP_WAY_TO,     /* the layers to one */
+    EP_WAY_FROM    /* the layers from one */
+} ep_way_kind;
+
 /* A way to run a network. */
 typedef struct ep_way {
     const char *name;          /* "gpu", "dla0", "dla1 to 'conv5'", "dla0 from 'conv5'", ... */
     const ep_planned *planned; /* NULL: not at all */
     ep_device device;          /* EP_GPU, or the DLA core of its subgraphs */
     int64_t batch;
-    bool is_whole; /* all on the GPU, or all that the DLA takes on it */
+    ep_way_kind kind;
 } ep_way;
 
 /* All that are considered of one network, whole ones first. Opaque memory. */
@@ -286,11 +294,18 @@ typedef struct ep_ways {
 } ep_ways;
 
 /* On the GPU, and as "greedy" places it on each DLA core of the machine. With `parts`, unless
- * options->no_fallback, also its heaviest subgraphs alone, and cut in two, either part on the DLA:
- * after each eighth of its time on the GPU, where least crosses. `layers` must outlive them. Of
- * `options`, `dla` is not looked at. */
+ * options->no_fallback or it is of more than 5,000 layers, also as "best" for latency and for
+ * energy, its heaviest subgraphs alone, and cut in two, either part on the DLA: after each eighth
+ * of its time on the GPU, where least crosses. `layers` must outlive them. Of `options`, `dla` is
+ * not looked at. */
 ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
                        const ep_plan_options *options, bool parts, ep_ways *out, ep_error *err);
+/* The ways of one network at several batches as one list, with that not to run: on the GPU those of
+ * the batches `on_gpu`, on the DLA those of `on_dla`. It lives in `arena`; the plans stay where
+ * they are. */
+ep_status ep_ways_join(const ep_ways *batches, uint32_t n_batches, const bool *on_gpu,
+                       const bool *on_dla, ep_arena *arena, const ep_way **out, uint32_t *n,
+                       ep_error *err);
 void ep_ways_free(ep_ways *ways); /* accepts an empty one, leaves it empty */
 
 /* What is wanted of a placement. */
@@ -343,7 +358,7 @@ typedef struct ep_together {
     uint64_t n_placements, n_simulated;
     bool is_exhaustive; /* no other placement of these ways is better */
     uint32_t n_rows;    /* for comparison: whole networks; of many placements the best on each set
-                           of devices; LATENCY: and the best with a network that is cut */
+                           of devices; LATENCY: and the best with a cut, in either order */
     const ep_together_row *rows;
 } ep_together;
 

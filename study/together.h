@@ -11,6 +11,7 @@ typedef struct ep__way_figures {
     double nj;    /* of a batch at zero load, beyond idle */
     double dram_bytes;
     uint32_t n_loadables[2]; /* per core */
+    double bytes;            /* weights, and activations of all batches in flight */
 } ep__way_figures;
 
 typedef struct ep__judge {
@@ -21,7 +22,8 @@ typedef struct ep__judge {
     ep__way_figures **figures; /* per network and way */
     double *need;              /* room for a figure a network */
     double idle_w;
-    uint64_t n_simulated, n_events;
+    uint64_t n_simulated;
+    uint64_t work; /* of all simulations: events, as those of a few networks */
 } ep__judge;
 
 /* Works out the figures of all ways; `judge->options` and `point` are set, `scratch` is the

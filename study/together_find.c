@@ -13,7 +13,7 @@
 
 #include "study/together.h"
 
-/* Events of all simulations, and networks of all bounds, at most: a second or two. What was found
+/* Work of all simulations, and networks of all bounds, at most: a second or two. What was found
  * by then is the answer. */
 static const uint64_t most_work = 16000000;
 
@@ -35,7 +35,7 @@ typedef struct finder {
 
 static bool gives_up(finder *f)
 {
-    f->gave_up |= f->judge.n_events + f->n_bounded > most_work;
+    f->gave_up |= f->judge.work + f->n_bounded > most_work;
     return f->gave_up;
 }
 
@@ -177,7 +177,7 @@ static ep_status measure_rows(finder *f, ep_error *err)
 static ep_status compare_whole(finder *f, const ep__listed *all, uint32_t n, ep_error *err)
 {
     const unsigned all_devices = 1u << EP_GPU | 1u << EP_DLA0 | 1u << EP_DLA1;
-    f->rows = EP_NEW(f->arena, ep_together_row, MOST_ROWS + 1);
+    f->rows = EP_NEW(f->arena, ep_together_row, MOST_ROWS + 2);
     if (!f->rows) return ep_fail_memory(err);
     f->out->rows = f->rows;
     for (unsigned devices = 1; devices <= all_devices; devices++) {
@@ -197,12 +197,22 @@ static ep_status place_whole(finder *f, ep_error *err)
     return try_all(f, all, n, err);
 }
 
-/* What cutting gives: one batch of each is simulated in no time. */
-static ep_status compare_cut(finder *f, const ep__listed *all, uint32_t n, ep_error *err)
+static bool has_kind(const finder *f, const uint32_t *way, ep_way_kind kind)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < f->space.n; i++) {
+        any |= f->options.networks[i].ways[way[i]].kind == kind;
+    }
+    return any;
+}
+
+/* What cutting gives, in one order of DLA and GPU: one batch of each is simulated in no time. */
+static ep_status compare_cut(finder *f, const ep__listed *all, uint32_t n, ep_way_kind kind,
+                             ep_error *err)
 {
     ep_together_row row = {0};
     for (uint32_t i = 0; i < n && !gives_up(f); i++) {
-        if (all[i].bound.n_cut == 0) continue;
+        if (!has_kind(f, all[i].way, kind)) continue;
         if (row.way && ep__score_compare(&all[i].bound, &row.score) >= 0) break;
         ep_score score;
         EP_TRY(ep__judge_measure(&f->judge, all[i].way, true, &score, err));
@@ -223,7 +233,9 @@ static ep_status place_parts(finder *f, ep_error *err)
     f->out->n_placements = n;
     EP_TRY(try_all(f, all, n, err));
     f->out->is_exhaustive = !f->gave_up;
-    return f->options.goal == EP_GOAL_LATENCY && f->rows ? compare_cut(f, all, n, err) : EP_OK;
+    if (f->options.goal != EP_GOAL_LATENCY || !f->rows) return EP_OK;
+    EP_TRY(compare_cut(f, all, n, EP_WAY_TO, err));
+    return compare_cut(f, all, n, EP_WAY_FROM, err);
 }
 
 static const uint32_t *as_the_caller_numbers(const finder *f, const uint32_t *way)
@@ -270,8 +282,8 @@ static ep_status find(finder *f, ep_error *err)
     EP_TRY(place_whole(f, err));
     EP_TRY(place_parts(f, err));
     EP_FAIL_IF(!f->found, err, EP_INFEASIBLE,
-               "%s: the networks cannot run together: no room for their loadables, or a DLA core "
-               "that the mode does not power",
+               "%s: the networks cannot run together: no room for their loadables, no memory, "
+               "or a DLA core that the mode does not power",
                f->judge.point->mode->name);
     return simulate_best(f, err);
 }

@@ -36,7 +36,15 @@ static ep_status figure_out(const ep__judge *j, const ep_placed_network *network
     const int64_t core = way->device == EP_DLA1;
     out->n_loadables[core] = plan->n_subgraphs;
     out->can_run = plan->n_subgraphs == 0 || core < j->point->dla_cores;
+    EP_FAIL_IF(!out->can_run && network->n_ways == 1, err, EP_INFEASIBLE,
+               "%s is to run on %s, and %s powers %lld DLA core%s", network->lane.name,
+               ep_device_name(way->device), j->point->mode->name, (long long)j->point->dla_cores,
+               j->point->dla_cores == 1 ? "" : "s");
     if (!out->can_run) return EP_OK;
+    ep_footprint footprint;
+    EP_TRY(ep_sim_footprint(plan, arena, &footprint, err));
+    out->bytes = (double)footprint.weights_bytes +
+                 network->lane.in_flight * (double)footprint.activations_bytes;
     const ep_task_options options = {.name = network->lane.name,
                                      .batch = way->batch,
                                      .dla_core = core,
@@ -87,13 +95,15 @@ static bool has_room(const ep__judge *j, const uint32_t *way)
 {
     const ep_dla_limits *limits = &j->point->machine->dla.limits;
     int64_t n[2] = {0};
+    double bytes = 0;
     for (uint32_t i = 0; i < j->options->n_networks; i++) {
         const ep__way_figures *f = &j->figures[i][way[i]];
         if (!f->can_run) return false;
         for (int core = 0; core < 2; core++) n[core] += f->n_loadables[core];
+        bytes += f->bytes;
     }
-    return n[0] <= limits->loadables_per_core && n[1] <= limits->loadables_per_core &&
-           n[0] + n[1] <= limits->loadables_total;
+    return bytes <= (double)j->point->machine->dram.bytes && n[0] <= limits->loadables_per_core &&
+           n[1] <= limits->loadables_per_core && n[0] + n[1] <= limits->loadables_total;
 }
 
 double ep__judge_load(const ep__judge *j, const uint32_t *way, double load[EP_UNIT_COUNT])
@@ -178,7 +188,7 @@ static uint32_t count_cut(const ep__judge *j, const uint32_t *way)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < j->options->n_networks; i++) {
-        n += !j->options->networks[i].ways[way[i]].is_whole;
+        n += j->options->networks[i].ways[way[i]].kind != EP_WAY_WHOLE;
     }
     return n;
 }
@@ -313,6 +323,6 @@ ep_status ep__judge_measure(ep__judge *j, const uint32_t *way, bool brief, ep_sc
     EP_TRY(ep_workload_simulate(&workload, j->point, NULL, j->scratch, &run, err));
     *out = ep__judge_score(j, way, &workload, &run);
     j->n_simulated++;
-    j->n_events += run.timeline.n_events;
+    j->work += run.timeline.n_events * (1 + n / 16); /* an event looks at all */
     return EP_OK;
 }

@@ -165,7 +165,7 @@ void ep__space_take(ep__space *s, bool whole)
     for (uint32_t i = 0; i < s->n; i++) {
         const ep_placed_network *network = &s->networks[i];
         uint32_t n = 1;
-        while (n < network->n_ways && (!whole || network->ways[n].is_whole)) n++;
+        while (n < network->n_ways && (!whole || network->ways[n].kind == EP_WAY_WHOLE)) n++;
         s->n_ways[i] = n;
     }
 }

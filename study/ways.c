@@ -8,8 +8,12 @@
 /* A network is cut after each of so many equal shares of its time, but for the last. */
 enum { SHARES = 8 };
 
-/* All on the GPU, as greedy, its 1, 2 and 4 heaviest subgraphs, and both parts of each cut. */
-enum { MOST_PLANS = 2 + 3 + 2 * (SHARES - 1) };
+/* All on the GPU, as greedy, its 1, 2 and 4 heaviest subgraphs, as best for latency and for energy,
+ * and both parts of each cut. */
+enum { MOST_PLANS = 2 + 3 + 2 + 2 * (SHARES - 1) };
+
+/* Larger networks stay whole: 20 plans of theirs would take minutes. */
+enum { MOST_LAYERS = 5000 };
 
 typedef struct maker {
     const ep_layers *layers;
@@ -20,6 +24,7 @@ typedef struct maker {
     const ep_planned *greedy;
     ep_device *device; /* per layer: of the plan being made */
     const char *names[MOST_PLANS];
+    ep_way_kind kinds[MOST_PLANS];
 } maker;
 
 static bool is_there(const maker *m, const ep_planned *planned)
@@ -33,34 +38,36 @@ static bool is_there(const maker *m, const ep_planned *planned)
 }
 
 /* Keeps the last plan, unless an earlier one places all layers alike. */
-static ep_status keep(maker *m, const char *name, ep_error *err)
+static ep_status keep(maker *m, ep_way_kind kind, const char *name, ep_error *err)
 {
     if (!name) return ep_fail_memory(err);
     ep_ways *out = m->out;
     if (!is_there(m, out->planned[out->n_planned - 1])) {
         m->names[out->n_planned - 1] = name;
+        m->kinds[out->n_planned - 1] = kind;
         return EP_OK;
     }
     ep_planned_free(out->planned[--out->n_planned]);
     return EP_OK;
 }
 
-static ep_status add_strategy(maker *m, const char *strategy, const char *name, ep_error *err)
+static ep_status add_strategy(maker *m, const char *strategy, ep_way_kind kind, const char *name,
+                              ep_error *err)
 {
     EP_TRY(ep_plan_make(m->layers, m->machine, strategy, &m->options,
                         &m->out->planned[m->out->n_planned], err));
     m->out->n_planned++;
-    return keep(m, name, err);
+    return keep(m, kind, name, err);
 }
 
 /* As m->device says. */
-static ep_status add_placement(maker *m, const char *name, ep_error *err)
+static ep_status add_placement(maker *m, ep_way_kind kind, const char *name, ep_error *err)
 {
     const ep_assignment wanted = {.device = m->device, .sheds = true};
     EP_TRY(ep_plan_build(m->layers, m->machine, "part", &wanted, &m->options,
                          &m->out->planned[m->out->n_planned], err));
     m->out->n_planned++;
-    return keep(m, name, err);
+    return keep(m, kind, name, err);
 }
 
 /* ---- heaviest subgraphs -------------------------------------------------------------------- */
@@ -88,7 +95,7 @@ static ep_status add_heaviest(maker *m, ep_error *err)
             }
         }
         EP_TRY(add_placement(
-            m,
+            m, EP_WAY_CHOSEN,
             ep_arena_printf(m->out->arena, ", %u heaviest subgraph%s", most, most == 1 ? "" : "s"),
             err));
     }
@@ -123,7 +130,8 @@ static ep_status add_parts(maker *m, uint32_t cut, ep_error *err)
         if (!any) continue;
         const char *name = layers->layers[second ? cut : cut - 1].name;
         EP_TRY(add_placement(
-            m, ep_arena_printf(m->out->arena, second ? " from '%s'" : " to '%s'", name), err));
+            m, second ? EP_WAY_FROM : EP_WAY_TO,
+            ep_arena_printf(m->out->arena, second ? " from '%s'" : " to '%s'", name), err));
     }
     return EP_OK;
 }
@@ -157,14 +165,19 @@ static ep_status make_plans(maker *m, ep_error *err)
 {
     ep_ways *out = m->out;
     m->options.dla = EP_DLA_NONE;
-    EP_TRY(add_strategy(m, "gpu", "", err));
+    EP_TRY(add_strategy(m, "gpu", EP_WAY_WHOLE, "", err));
     if (m->machine->dla.cores == 0) return EP_OK;
     m->options.dla = EP_DLA_FIRST;
-    const ep_status status = add_strategy(m, "greedy", "", err);
+    const ep_status status = add_strategy(m, "greedy", EP_WAY_WHOLE, "", err);
     if (status == EP_INFEASIBLE) return EP_OK; /* no_fallback */
     EP_TRY(status);
-    if (out->n_planned == 1 || m->options.no_fallback || !m->parts) return EP_OK;
+    const bool parts = m->parts && !m->options.no_fallback && m->layers->n_layers <= MOST_LAYERS;
+    if (out->n_planned == 1 || !parts) return EP_OK;
     m->greedy = out->planned[1];
+    m->options.objective = EP_LATENCY;
+    EP_TRY(add_strategy(m, "best", EP_WAY_CHOSEN, ", best for latency", err));
+    m->options.objective = EP_ENERGY;
+    EP_TRY(add_strategy(m, "best", EP_WAY_CHOSEN, ", best for energy", err));
     EP_TRY(add_heaviest(m, err));
     const ep_planned *gpu = out->planned[0];
     const ep_point point = ep_point_of(m->machine, &m->machine->modes[0]);
@@ -181,14 +194,14 @@ static ep_status list_ways(maker *m, ep_error *err)
     const int64_t batch = m->layers->network->batch_to;
     out->ways = EP_NEW(out->arena, ep_way, 2 * (uint64_t)out->n_planned);
     if (!out->ways) return ep_fail_memory(err);
-    out->ways[out->n++] = (ep_way){"gpu", out->planned[0], EP_GPU, batch, true};
+    out->ways[out->n++] = (ep_way){"gpu", out->planned[0], EP_GPU, batch, EP_WAY_WHOLE};
     for (uint32_t p = 1; p < out->n_planned; p++) {
         for (int64_t core = 0; core < 2 && core < m->machine->dla.cores; core++) {
             const ep_device device = core ? EP_DLA1 : EP_DLA0;
             const char *name =
                 ep_arena_printf(out->arena, "%s%s", ep_device_name(device), m->names[p]);
             if (!name) return ep_fail_memory(err);
-            out->ways[out->n++] = (ep_way){name, out->planned[p], device, batch, p == 1};
+            out->ways[out->n++] = (ep_way){name, out->planned[p], device, batch, m->kinds[p]};
         }
     }
     return EP_OK;
@@ -208,6 +221,36 @@ ep_status ep_ways_make(const ep_layers *layers, const ep_machine *machine,
     if (status == EP_OK) status = list_ways(&m, err);
     if (status != EP_OK) ep_ways_free(out);
     return status;
+}
+
+/* Those of one batch, on the GPU or not, whole or not. */
+static void take(const ep_ways *from, bool gpu, bool whole, ep_way *ways, uint32_t *n)
+{
+    for (uint32_t w = 0; w < from->n; w++) {
+        const bool is_whole = from->ways[w].kind == EP_WAY_WHOLE;
+        const bool on_gpu = from->ways[w].device == EP_GPU;
+        if (on_gpu == gpu && is_whole == whole) ways[(*n)++] = from->ways[w];
+    }
+}
+
+ep_status ep_ways_join(const ep_ways *batches, uint32_t n_batches, const bool *on_gpu,
+                       const bool *on_dla, ep_arena *arena, const ep_way **out, uint32_t *n,
+                       ep_error *err)
+{
+    uint64_t room = 1;
+    for (uint32_t b = 0; b < n_batches; b++) room += batches[b].n;
+    ep_way *ways = EP_NEW(arena, ep_way, room);
+    if (!ways) return ep_fail_memory(err);
+    ways[0] = (ep_way){.name = "none", .device = EP_GPU, .batch = 1, .kind = EP_WAY_WHOLE};
+    *n = 1;
+    for (int pass = 0; pass < 3; pass++) { /* whole ones first */
+        const bool gpu = pass == 0, whole = pass < 2;
+        for (uint32_t b = 0; b < n_batches; b++) {
+            if (gpu ? on_gpu[b] : on_dla[b]) take(&batches[b], gpu, whole, ways, n);
+        }
+    }
+    *out = ways;
+    return EP_OK;
 }
 
 void ep_ways_free(ep_ways *ways)

@@ -50,7 +50,7 @@ static ep_status make_tasks(setup *s, const ep_point *point, ep_error *err)
     const ep_workload *w = s->workload;
     for (uint32_t i = 0; i < w->n_lanes; i++) {
         const ep_lane *lane = &w->lanes[i];
-        if (lane->task) {
+        if (lane->task && lane->task->point == point) {
             s->tasks[i] = *lane->task;
             s->slowest_ns = fmax(s->slowest_ns, lane->task->ns);
             continue;

@@ -215,6 +215,29 @@ static void loadables_stay_within_the_limits(void **state)
     free_party(&p);
 }
 
+/* Two networks of 12 million parameters in INT8, and their activations. */
+static void memory_is_a_limit(void **state)
+{
+    (void)state;
+    party p = make_party();
+    add(&p, "resnet18.onnx", false, 2, 30);
+    const ep_point point = point_of(p.machine, "MAXN");
+    const ep_together_options options = {.n_networks = 2, .networks = p.networks};
+    static const struct {
+        uint64_t bytes;
+        ep_status status;
+    } cases[] = {{40000000, EP_OK}, {20000000, EP_INFEASIBLE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        p.machine->dram.bytes = cases[i].bytes;
+        ep_arena *arena = ep_arena_new();
+        ep_together out;
+        ep_error err = {0};
+        assert_int_equal(ep_together_find(&options, &point, arena, &out, &err), cases[i].status);
+        ep_arena_free(arena);
+    }
+    free_party(&p);
+}
+
 static void who_is_named_first_does_not_matter(void **state)
 {
     (void)state;
@@ -284,7 +307,7 @@ static void streams_are_at_least_as_fast_as_whole_copies(void **state)
     (void)state;
     party p = make_party();
     add(&p, "resnet50.onnx", true, 1, 0);
-    ep_way ways[64] = {{.name = "none", .batch = 1, .is_whole = true}};
+    ep_way ways[64] = {{.name = "none", .batch = 1, .kind = EP_WAY_WHOLE}};
     assert_true(p.ways[0].n < 64);
     memcpy(ways + 1, p.ways[0].ways, p.ways[0].n * sizeof *ways);
     p.n = 3;
@@ -342,6 +365,7 @@ int main(void)
         cmocka_unit_test(the_earliest_end_is_that_of_all_placements),
         cmocka_unit_test(the_least_power_is_that_of_all_placements),
         cmocka_unit_test(loadables_stay_within_the_limits),
+        cmocka_unit_test(memory_is_a_limit),
         cmocka_unit_test(who_is_named_first_does_not_matter),
         cmocka_unit_test(no_network_of_many_is_better_off_elsewhere),
         cmocka_unit_test(what_cannot_hold_is_said),
