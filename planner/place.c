@@ -19,10 +19,11 @@ typedef struct placer {
 /* ---- precision on the GPU ------------------------------------------------------------------ */
 
 /* The order in which a choice prefers precisions. */
-static uint32_t candidates(const ep_plan_options *options, ep_precision list[EP_PRECISION_COUNT])
+static uint32_t candidates(const ep_machine *machine, const ep_plan_options *options,
+                           ep_precision list[EP_PRECISION_COUNT])
 {
     const ep_precision_choice choice = options->precision;
-    const bool tf32 = !options->no_tf32;
+    const bool tf32 = !options->no_tf32 && machine->gpu.tensor_tf32 > 0;
     uint32_t n = 0;
     if (choice == EP_CHOOSE_INT8 || choice == EP_CHOOSE_BEST) list[n++] = EP_INT8;
     if (choice != EP_CHOOSE_FP32) list[n++] = EP_FP16;
@@ -92,7 +93,7 @@ static ep_status choose_fastest(placer *p, const ep_precision *list, uint32_t n_
 static ep_status choose_gpu_precision(placer *p, ep_error *err)
 {
     ep_precision list[EP_PRECISION_COUNT];
-    const uint32_t n = candidates(p->options, list);
+    const uint32_t n = candidates(p->machine, p->options, list);
     if (p->options->precision == EP_CHOOSE_BEST) return choose_fastest(p, list, n, err);
     for (uint32_t l = 0; l < p->layers->n_layers; l++) {
         uint32_t c = 0;

@@ -38,6 +38,17 @@ static void for_each_kernel(fixture *f, void (*check)(const fixture *f, const ep
     }
 }
 
+/* One of each architecture. */
+static void on_all_machines(void (*visit)(fixture *f))
+{
+    static const char *const names[] = {"orin-agx.yaml", "xavier-agx.yaml", "h200-sxm.yaml"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ep_machine *machine = load_machine_of(names[i]);
+        for_each_example(machine, visit);
+        ep_machine_free(machine);
+    }
+}
+
 /* ---- bounds -------------------------------------------------------------------------------- */
 
 static ep_math math_of(ep_precision precision)
@@ -73,9 +84,7 @@ static void visit_bounds(fixture *f)
 static void no_kernel_beats_the_roofline(void **state)
 {
     (void)state;
-    ep_machine *machine = load_machine();
-    for_each_example(machine, visit_bounds);
-    ep_machine_free(machine);
+    on_all_machines(visit_bounds);
 }
 
 /* ---- more hardware, less time -------------------------------------------------------------- */
@@ -104,9 +113,7 @@ static void visit_never_slower(fixture *f)
 static void more_hardware_is_never_slower(void **state)
 {
     (void)state;
-    ep_machine *machine = load_machine();
-    for_each_example(machine, visit_never_slower);
-    ep_machine_free(machine);
+    on_all_machines(visit_never_slower);
 }
 
 /* ---- search -------------------------------------------------------------------------------- */
@@ -132,9 +139,7 @@ static void visit_levels(fixture *f)
 static void more_tactics_are_never_slower(void **state)
 {
     (void)state;
-    ep_machine *machine = load_machine();
-    for_each_example(machine, visit_levels);
-    ep_machine_free(machine);
+    on_all_machines(visit_levels);
 }
 
 /* Time of all kernels, with timings read from and written to `path`. */
