@@ -49,9 +49,6 @@ static const tile tiles[] = {
     {VECTOR, 1, 32, 0, 256, 0, 0},       {VECTOR, 1, 8, 2, 256, 0, 0},
     {VECTOR, 8, 8, 0, 128, 8, 1},
 };
-/* Sums of the tile, 256x128, that INT8 products of odd columns have (int8_columns). */
-#define RAGGED_SUMS (256 * 128)
-
 #define N_TILES (sizeof tiles / sizeof tiles[0])
 
 static const struct split {
@@ -112,8 +109,9 @@ bool ep__product_tactic_find(ep_precision precision, const char *name, uint32_t 
 static bool suits(const tile *t, const ep_product *p, ep_precision precision, int split)
 {
     const bool fp32 = precision == EP_FP32 || precision == EP_TF32;
+    const bool takes_any_n = t->m == 256 && t->n == 128; /* in INT8: int8_columns */
     switch (t->engine) {
-    case TENSOR: return precision != EP_FP32 && (!p->is_ragged || t->m * t->n == RAGGED_SUMS);
+    case TENSOR: return precision != EP_FP32 && (!p->is_ragged || takes_any_n);
     case WARPGROUP: return p->cluster > 1;
     case CUDA: return fp32 && split == 1;
     default: return fp32 && p->m <= t->m && p->repeat == 1 && split == 1;

@@ -39,11 +39,13 @@ static void for_each_kernel(fixture *f, void (*check)(const fixture *f, const ep
 }
 
 /* One of each architecture. */
+static const char *const machines[] = {"orin-agx.yaml", "xavier-agx.yaml", "h200-sxm.yaml"};
+enum { N_MACHINES = sizeof machines / sizeof *machines };
+
 static void on_all_machines(void (*visit)(fixture *f))
 {
-    static const char *const names[] = {"orin-agx.yaml", "xavier-agx.yaml", "h200-sxm.yaml"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        ep_machine *machine = load_machine_of(names[i]);
+    for (size_t i = 0; i < N_MACHINES; i++) {
+        ep_machine *machine = load_machine_of(machines[i]);
         for_each_example(machine, visit);
         ep_machine_free(machine);
     }
@@ -255,11 +257,13 @@ static void twice_the_batch_is_at_most_a_little_more_than_twice(void **state)
         "resnet50.onnx",      "mobilenet_v3_large.onnx", "yolov8n.onnx", "swin_t.onnx",
         "squeezenet1_1.onnx", "vit_b_16_dynamo.onnx",    "alexnet.onnx", "densenet121.onnx"};
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
-        fixture f = {0};
-        load_example(&f, examples[i]);
-        f.machine = load_machine();
-        visit_batches(&f);
-        fixture_free(&f);
+        for (size_t m = 0; m < N_MACHINES; m++) {
+            fixture f = {0};
+            load_example(&f, examples[i]);
+            f.machine = load_machine_of(machines[m]);
+            visit_batches(&f);
+            fixture_free(&f);
+        }
     }
 }
 
