@@ -111,7 +111,7 @@ static bool suits(const tile *t, const ep_product *p, ep_precision precision, in
     const bool fp32 = precision == EP_FP32 || precision == EP_TF32;
     const bool takes_any_n = t->m == 256 && t->n == 128; /* in INT8: int8_columns */
     switch (t->engine) {
-    case TENSOR: return precision != EP_FP32 && (!p->is_ragged || takes_any_n);
+    case TENSOR: return precision != EP_FP32 && (p->is_ragged == 0 || takes_any_n);
     case WARPGROUP: return p->cluster > 1;
     case CUDA: return fp32 && split == 1;
     default: return fp32 && p->m <= t->m && p->repeat == 1 && split == 1;
@@ -124,7 +124,8 @@ static double rate(const ep_gpu *gpu, const tile *t, const ep_product *p, ep_pre
     const ep_gpu_kernels *k = &gpu->kernels;
     if (!on_tensor_cores(t)) return gpu->fp32_fma * k->sustained_fp32;
     switch (precision) {
-    case EP_INT8: return gpu->tensor_int8 * (p->is_ragged ? k->sustained_fp16 : k->sustained_int8);
+    case EP_INT8:
+        return gpu->tensor_int8 * (p->is_ragged > 0 ? k->sustained_fp16 : k->sustained_int8);
     case EP_FP16:
         return gpu->tensor_fp16 * (k->fp32_sums ? gpu->fp32_accumulate_ratio : 1) *
                k->sustained_fp16;
@@ -198,7 +199,7 @@ bool ep__product_phases(const ep_gpu *gpu, const ep_cost *cost, uint32_t tactic,
     const struct split *split = &splits[tactic % N_SPLITS];
     const ep_product *p = &cost->product;
     const int level = EP_SEARCH_LEVEL_DEFAULT + cost->search.level;
-    if ((t->level > level && !p->is_ragged) || split->level > level) return false;
+    if ((t->level > level && p->is_ragged == 0) || split->level > level) return false;
     if (!suits(t, p, cost->precision, split->parts)) return false;
     const double parts = split->parts;
     const double steps = ceil(p->k / (slice_of(t, cost->precision) * parts));
