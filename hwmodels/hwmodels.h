@@ -27,6 +27,10 @@ typedef struct ep_gpu_kernels {
     double tap_cycles;       /* direct convolution: of each tap of its window, once a kernel */
     double direct_output_slots, direct_tap_slots; /* its issue slots an output, and a tap of it */
     double window_setup_us; /* of a convolution with a window: what its library does before */
+    int64_t fp32_sums;      /* 1: FP16 products are added up in FP32, 0: in FP16 */
+    /* of products that are no convolutions; 0: all the same */
+    double cluster_blocks; /* FP16: blocks that share what they load, in tiles of warp groups */
+    int64_t int8_columns;  /* INT8: n of which is no multiple of this has the largest tile only */
 } ep_gpu_kernels;
 
 typedef struct ep_gpu {

@@ -80,6 +80,14 @@ static const ep__field kernels_rows[] = {
            "the same of each tap of its window"),
     NUMBER(ep_gpu_kernels, window_setup_us, REQUIRED, 0, 1000,
            "what a library does before a convolution with a window: tables of offsets"),
+    INTEGER(ep_gpu_kernels, fp32_sums, OPTIONAL, 0, 1,
+            "1: FP16 kernels add up in FP32, at fp32_accumulate_ratio; 0: in FP16"),
+    NUMBER(ep_gpu_kernels, cluster_blocks, OPTIONAL, 1, 16,
+           "FP16 products that are no convolutions: blocks that load together, of warp groups with "
+           "tiles of finer sizes; 1: no such kernels"),
+    INTEGER(ep_gpu_kernels, int8_columns, OPTIONAL, 0, 1024,
+            "INT8 products that are no convolutions: small tiles need multiples of as many "
+            "columns; 0: of any"),
 };
 TABLE(kernels_block, ep_gpu_kernels, kernels_rows);
 

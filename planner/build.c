@@ -97,8 +97,8 @@ static ep_status refuse_precision(const builder *b, uint32_t l, ep_device device
                                   ep_precision precision, ep_error *err)
 {
     ep_precision allowed[EP_PRECISION_COUNT];
-    const uint32_t n = ep__precisions(b->basis->options, allowed);
-    bool listed = precision == EP_TF32 && !b->basis->options->no_tf32; /* of a pinned layer */
+    const uint32_t n = ep__precisions(b->basis, allowed);
+    bool listed = precision == EP_TF32 && ep__tf32(b->basis); /* of a pinned layer */
     for (uint32_t i = 0; i < n; i++) listed |= allowed[i] == precision;
     const char *name = b->basis->layers->layers[l].name, *what = ep_precision_name(precision);
     EP_FAIL_IF(!listed, err, EP_INFEASIBLE, "'%s' cannot run in %s: --precision does not allow it",

@@ -5,10 +5,15 @@
 
 #include "planner/planner_internal.h"
 
-uint32_t ep__precisions(const ep_plan_options *options, ep_precision list[EP_PRECISION_COUNT])
+bool ep__tf32(const ep__basis *b)
 {
-    const ep_precision_choice choice = options->precision;
-    const bool tf32 = !options->no_tf32;
+    return !b->options->no_tf32 && b->machine->gpu.tensor_tf32 > 0;
+}
+
+uint32_t ep__precisions(const ep__basis *b, ep_precision list[EP_PRECISION_COUNT])
+{
+    const ep_precision_choice choice = b->options->precision;
+    const bool tf32 = ep__tf32(b);
     uint32_t n = 0;
     if (choice == EP_CHOOSE_INT8 || choice == EP_CHOOSE_BEST) list[n++] = EP_INT8;
     if (choice != EP_CHOOSE_FP32) list[n++] = EP_FP16;
@@ -89,7 +94,7 @@ static ep_precision choose_first(const ep__basis *b, uint32_t l, const ep_precis
                                  uint32_t n)
 {
     for (uint32_t c = 0; c < n; c++) {
-        const bool tf32 = list[c] == EP_FP32 && !b->options->no_tf32 && may(b, l, EP_TF32) &&
+        const bool tf32 = list[c] == EP_FP32 && ep__tf32(b) && may(b, l, EP_TF32) &&
                           ep__pin_of(b->options, l).precisions;
         if (tf32) return EP_TF32;
         if (may(b, l, list[c])) return list[c];
@@ -101,7 +106,7 @@ ep_status ep__gpu_precisions(const ep__basis *b, ep_arena *arena, ep_precision *
                              ep_error *err)
 {
     ep_precision list[EP_PRECISION_COUNT];
-    const uint32_t n = ep__precisions(b->options, list);
+    const uint32_t n = ep__precisions(b, list);
     for (uint32_t l = 0; l < b->layers->n_layers; l++) chosen[l] = choose_first(b, l, list, n);
     if (b->options->precision == EP_CHOOSE_BEST) {
         return choose_fastest(b, arena, list, n, chosen, err);

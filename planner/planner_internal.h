@@ -72,9 +72,12 @@ bool ep__has_int8(const ep_layer *layer, const ep_dla_limits *limits);
 /* Has the GPU a kernel for this layer in this precision? FP32 it always has. */
 bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision precision);
 
+/* Has the machine TF32, and do the options allow it? */
+bool ep__tf32(const ep__basis *b);
+
 /* The precisions that the options allow a layer that is not pinned, in the order in which they
  * prefer them; returns how many. FP32 is the last. A pinned layer may be in TF32, too. */
-uint32_t ep__precisions(const ep_plan_options *options, ep_precision list[EP_PRECISION_COUNT]);
+uint32_t ep__precisions(const ep__basis *b, ep_precision list[EP_PRECISION_COUNT]);
 
 /* ---- plans --------------------------------------------------------------------------------- */
 

@@ -77,6 +77,15 @@ static void add_attention(const ep_plan *plan, const ep_kernel *kernel, ep_produ
     p->chain = main->macs > 0 ? p->macs / (double)main->macs : 1;
 }
 
+/* What the library of matrix products has that the one of convolutions has not. */
+static void add_library(const ep_gpu *gpu, ep_precision precision, ep_product *p)
+{
+    const ep_gpu_kernels *kernels = &gpu->kernels;
+    if (precision == EP_FP16 && kernels->cluster_blocks > 1) p->cluster = kernels->cluster_blocks;
+    p->is_ragged = precision == EP_INT8 && kernels->int8_columns > 0 &&
+                   fmod(p->n, (double)kernels->int8_columns) > 0;
+}
+
 ep_product ep__gpu_product(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel *kernel,
                            ep__movement m)
 {
@@ -86,6 +95,8 @@ ep_product ep__gpu_product(const ep_gpu *gpu, const ep_plan *plan, const ep_kern
     const bool sparse = ep__is_sparse(plan, kernel, layer);
     ep_product p = convolution ? of_convolution(gpu, plan, layer, kernel->precision)
                                : of_gemm(&layer->gemm, kernel->precision);
+    p.cluster = 1;
+    if (!convolution) add_library(gpu, kernel->precision, &p);
     p.b_share = sparse ? ep__sparse_share(kernel->precision) : 1;
     p.speedup = sparse ? gpu->sparse_speedup : 1;
     p.dram_bytes = m.dram_bytes;

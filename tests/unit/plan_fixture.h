@@ -70,15 +70,21 @@ static inline void load_example(fixture *f, const char *name)
     to_layers(f);
 }
 
-static inline ep_machine *load_machine(void)
+static inline ep_machine *load_machine_of(const char *name)
 {
+    char path[512];
     ep_machine *machine = NULL;
     ep_error err = {0};
-    if (ep_machine_load(EP_SOURCE_DIR "/hwmodels/orin-agx.yaml", &(ep_machine_options){0}, &machine,
-                        &err) != EP_OK) {
+    (void)snprintf(path, sizeof path, EP_SOURCE_DIR "/hwmodels/%s", name);
+    if (ep_machine_load(path, &(ep_machine_options){0}, &machine, &err) != EP_OK) {
         fail_msg("%s", err.text);
     }
     return machine;
+}
+
+static inline ep_machine *load_machine(void)
+{
+    return load_machine_of("orin-agx.yaml");
 }
 
 static inline ep_status try_plan(fixture *f, const char *strategy, const ep_plan_options *options,

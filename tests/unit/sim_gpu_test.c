@@ -38,6 +38,19 @@ static void for_each_kernel(fixture *f, void (*check)(const fixture *f, const ep
     }
 }
 
+/* One of each architecture. */
+static const char *const machines[] = {"orin-agx.yaml", "xavier-agx.yaml", "h200-sxm.yaml"};
+enum { N_MACHINES = sizeof machines / sizeof *machines };
+
+static void on_all_machines(void (*visit)(fixture *f))
+{
+    for (size_t i = 0; i < N_MACHINES; i++) {
+        ep_machine *machine = load_machine_of(machines[i]);
+        for_each_example(machine, visit);
+        ep_machine_free(machine);
+    }
+}
+
 /* ---- bounds -------------------------------------------------------------------------------- */
 
 static ep_math math_of(ep_precision precision)
@@ -73,9 +86,7 @@ static void visit_bounds(fixture *f)
 static void no_kernel_beats_the_roofline(void **state)
 {
     (void)state;
-    ep_machine *machine = load_machine();
-    for_each_example(machine, visit_bounds);
-    ep_machine_free(machine);
+    on_all_machines(visit_bounds);
 }
 
 /* ---- more hardware, less time -------------------------------------------------------------- */
@@ -104,9 +115,7 @@ static void visit_never_slower(fixture *f)
 static void more_hardware_is_never_slower(void **state)
 {
     (void)state;
-    ep_machine *machine = load_machine();
-    for_each_example(machine, visit_never_slower);
-    ep_machine_free(machine);
+    on_all_machines(visit_never_slower);
 }
 
 /* ---- search -------------------------------------------------------------------------------- */
@@ -132,9 +141,7 @@ static void visit_levels(fixture *f)
 static void more_tactics_are_never_slower(void **state)
 {
     (void)state;
-    ep_machine *machine = load_machine();
-    for_each_example(machine, visit_levels);
-    ep_machine_free(machine);
+    on_all_machines(visit_levels);
 }
 
 /* Time of all kernels, with timings read from and written to `path`. */
@@ -250,11 +257,13 @@ static void twice_the_batch_is_at_most_a_little_more_than_twice(void **state)
         "resnet50.onnx",      "mobilenet_v3_large.onnx", "yolov8n.onnx", "swin_t.onnx",
         "squeezenet1_1.onnx", "vit_b_16_dynamo.onnx",    "alexnet.onnx", "densenet121.onnx"};
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
-        fixture f = {0};
-        load_example(&f, examples[i]);
-        f.machine = load_machine();
-        visit_batches(&f);
-        fixture_free(&f);
+        for (size_t m = 0; m < N_MACHINES; m++) {
+            fixture f = {0};
+            load_example(&f, examples[i]);
+            f.machine = load_machine_of(machines[m]);
+            visit_batches(&f);
+            fixture_free(&f);
+        }
     }
 }
 
