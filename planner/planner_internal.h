@@ -72,13 +72,6 @@ bool ep__has_int8(const ep_layer *layer, const ep_dla_limits *limits);
 /* Has the GPU a kernel for this layer in this precision? FP32 it always has. */
 bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision precision);
 
-/* Has the machine TF32, and do the options allow it? */
-bool ep__tf32(const ep__basis *b);
-
-/* The precisions that the options allow a layer that is not pinned, in the order in which they
- * prefer them; returns how many. FP32 is the last. A pinned layer may be in TF32, too. */
-uint32_t ep__precisions(const ep__basis *b, ep_precision list[EP_PRECISION_COUNT]);
-
 /* ---- plans --------------------------------------------------------------------------------- */
 
 /* What all plans of a network, a machine and options have in common. */
@@ -91,6 +84,13 @@ typedef struct ep__basis {
     ep_verdict *verdicts_fp16;         /* the same, asked for FP16 */
     bool no_limits;                    /* of loadables and pools, to see what would be */
 } ep__basis;
+
+/* Has the machine TF32, and do the options allow it? */
+bool ep__tf32(const ep__basis *b);
+
+/* The precisions that the options allow a layer that is not pinned, in the order in which they
+ * prefer them; returns how many. FP32 is the last. A pinned layer may be in TF32, too. */
+uint32_t ep__precisions(const ep__basis *b, ep_precision list[EP_PRECISION_COUNT]);
 
 /* What it points to lives in `arena`. EP_INFEASIBLE: the options want a core that is not there. */
 ep_status ep__basis_make(const ep_layers *layers, const ep_machine *machine,
