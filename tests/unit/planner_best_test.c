@@ -114,7 +114,7 @@ static void assert_never_worse(fixture *f)
     const ep_plan_options options = {.precision = EP_CHOOSE_INT8,
                                      .mode = mode_named(f->machine, "30W")};
     double least = INFINITY;
-    for (uint32_t s = 0; s < EP_BUILDER_STRATEGIES; s++) {
+    for (uint32_t s = 0; !ep_strategy_searches(ep_strategy_name(s)); s++) {
         assert_int_equal(try_plan(f, ep_strategy_name(s), &options, NULL), EP_OK);
         least = fmin(least, value_of(f->planned, f->machine, &options));
     }
