@@ -75,6 +75,15 @@ static ep__worth mix(const ep__search *s, double energy)
     return (ep__worth){.ns = {ns, ns}, .nj = per_nj};
 }
 
+/* Batches in turn on two cores: each core sees every second, the GPU all of them, so that between
+ * two of them half a latency passes at least, and what the GPU takes of one; any mean of both is a
+ * bound too. `latency` is the weight of the former. */
+static ep__worth in_turn(double latency)
+{
+    return (ep__worth){
+        .ns = {[EP_SIDE_GPU] = latency / 2 + 1 - latency, [EP_SIDE_DLA] = latency / 2}};
+}
+
 ep_status ep__try_cuts(ep__search *s, ep_error *err)
 {
     const ep_plan_options *o = s->basis->options;
@@ -86,10 +95,11 @@ ep_status ep__try_cuts(ep__search *s, ep_error *err)
         const ep__worth worth = mix(s, e);
         EP_TRY(try_worth(s, &worth, err));
     }
-    if (s->run_options.dla_cores == 1) return EP_OK;
-    /* batches in turn on two cores: each sees every second, the GPU all of them */
-    const ep__worth in_turn = {.ns = {[EP_SIDE_GPU] = 1, [EP_SIDE_DLA] = 0.5}};
-    return try_worth(s, &in_turn, err);
+    for (double l = 0.25; s->run_options.dla_cores > 1 && l < 1; l += 0.25) {
+        const ep__worth worth = in_turn(l);
+        EP_TRY(try_worth(s, &worth, err));
+    }
+    return EP_OK;
 }
 
 /* ---- bound --------------------------------------------------------------------------------- */
@@ -105,19 +115,34 @@ static ep_status bound_of(ep__search *s, const ep__worth *worth, double *bound, 
     return EP_OK;
 }
 
+static ep_status least_period(ep__search *s, double *bound, ep_error *err)
+{
+    *bound = 0;
+    for (double l = 0.25; l <= 1; l += 0.25) {
+        const ep__worth worth = in_turn(l);
+        double ns;
+        EP_TRY(bound_of(s, &worth, &ns, err));
+        *bound = fmax(*bound, ns);
+    }
+    return EP_OK;
+}
+
 ep_status ep__least_value(ep__search *s, ep_objective objective, double *bound, ep_error *err)
 {
     /* between batches in turn on two cores passes half a latency at least */
     const double share = 1.0 / (double)s->run_options.dla_cores;
     const double idle = share * ep__idle_w(s->basis->machine);
+    if (objective == EP_THROUGHPUT && s->run_options.dla_cores > 1) {
+        return least_period(s, bound, err);
+    }
     const ep__worth time = {.ns = {1, 1}}, energy = {.ns = {idle, idle}, .nj = 1};
     double ns, nj;
     EP_TRY(bound_of(s, &time, &ns, err));
     EP_TRY(bound_of(s, &energy, &nj, err));
     switch (objective) {
-    case EP_LATENCY: *bound = ns; break;
+    case EP_LATENCY:
+    case EP_THROUGHPUT: *bound = ns; break;
     case EP_ENERGY: *bound = nj; break;
-    case EP_THROUGHPUT: *bound = ns * share; break;
     case EP_EDP: *bound = ns * nj; break;
     }
     return EP_OK;
@@ -160,9 +185,8 @@ static ep_status move_groups(ep__search *s, uint32_t n_groups, ep_error *err)
 /* The best plan once more, for its subgraphs and kernels. */
 static ep_status rebuild(ep__search *s, ep_planned *out, ep_error *err)
 {
-    const ep_assignment wanted = {.device = s->device, .precision = s->precision};
     ep_arena_reset(s->scratch, SIZE_MAX);
-    return ep__build(s->basis, "best", &wanted, s->scratch, out, err);
+    return ep__build_best(s, s->scratch, out, err);
 }
 
 static ep_status move_subgraphs(ep__search *s, ep_error *err)
@@ -197,9 +221,12 @@ static ep_status move_kernels(ep__search *s, ep_error *err)
     EP_TRY(rebuild(s, &planned, err));
     for (uint32_t l = 0; l < s->basis->layers->n_layers; l++) s->group[l] = EP_NO_INDEX;
     uint32_t n = 0;
+    /* what two cores do in turn is no sum: mixtures of cuts need not lead to where it is best */
+    const bool all = s->run_options.dla_cores > 1 && planned.plan.n_subgraphs == 0;
     for (uint32_t k = 0; k < planned.plan.n_kernels; k++) {
         const ep_kernel *kernel = &planned.plan.kernels[k];
-        if (kernel->kind == EP_KERNEL_REFORMAT || !is_at_border(&planned.plan, kernel)) continue;
+        if (kernel->kind == EP_KERNEL_REFORMAT) continue;
+        if (!all && !is_at_border(&planned.plan, kernel)) continue;
         for (uint32_t i = 0; i < kernel->n_layers; i++) s->group[kernel->layers[i]] = n;
         n++;
     }

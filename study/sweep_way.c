@@ -14,16 +14,13 @@ static bool is_gpu(const char *strategy)
     return strcmp(strategy, ep_strategy_name(0)) == 0;
 }
 
-static bool is_search(const char *strategy)
-{
-    return strcmp(strategy, "best") == 0;
-}
-
-/* Strategy `i` of a sweep; NULL past the last. */
+/* Strategy `i` of a sweep; NULL past the last. When nothing else is asked for, those that search
+ * are not among them: a search at each of many points takes long. */
 static const char *strategy_of(const ep_sweep_options *o, uint32_t i)
 {
     if (o->n_strategies) return i < o->n_strategies ? o->strategies[i] : NULL;
-    return i < EP_BUILDER_STRATEGIES ? ep_strategy_name(i) : NULL;
+    const char *name = ep_strategy_name(i);
+    return name && !ep_strategy_searches(name) ? name : NULL;
 }
 
 static uint32_t add_searches(const ep_sweep_options *o, const ep__way *like, ep__way *ways,
@@ -51,7 +48,7 @@ static uint32_t add_strategies(const ep_sweep_options *o, const ep_machine *mach
             const ep__way way = {.precision = precision, .dla = dla, .strategy = strategy};
             if (on_gpu && has_gpu) continue;
             has_gpu |= on_gpu;
-            if (on_gpu || !is_search(strategy)) {
+            if (on_gpu || !ep_strategy_searches(strategy)) {
                 ways[n++] = way;
             } else {
                 n = add_searches(o, &way, ways, n);
