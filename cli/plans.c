@@ -15,7 +15,7 @@ ep_status ep__goal_parse(const ep__goal_texts *texts, const char *strategy,
                         : texts->max_power_w   ? "--max-power-w"
                         : texts->max_subgraphs ? "--max-subgraphs"
                                                : NULL;
-    EP_FAIL_IF(given && strategy && strcmp(strategy, "best") != 0, err, EP_BAD_USAGE,
+    EP_FAIL_IF(given && strategy && !ep_strategy_searches(strategy), err, EP_BAD_USAGE,
                "%s is for strategy best, and --strategy is %s", given, strategy);
     uint32_t objective = EP_LATENCY;
     double deadline_ms = 0;
@@ -94,7 +94,7 @@ static ep_status run_in(ep__plans *p, const ep_planned *planned, uint32_t m, row
 /* The best plan is another in each mode, a builder's is the same in all. */
 static ep_status make_rows(ep__plans *p, const char *strategy, rows *of, ep_error *err)
 {
-    const bool searches = !p->loaded && strcmp(strategy, "best") == 0;
+    const bool searches = !p->loaded && ep_strategy_searches(strategy);
     ep_planned *planned = NULL;
     for (uint32_t m = 0; m < p->n_modes; m++) {
         if (searches || !planned) {

@@ -73,11 +73,14 @@ static bool is_known(ep__search *s, bool sheds)
     return false;
 }
 
-static void keep(ep__search *s, const ep__judgement *j, const ep_plan *plan)
+static void keep(ep__search *s, const ep__judgement *j, const ep_plan *plan, bool sheds)
 {
     const uint32_t n = plan->layers->n_layers;
     s->best = *j;
     s->has_best = true;
+    s->sheds = sheds;
+    memcpy(s->asked_device, s->wanted_device, n * sizeof *s->device);
+    memcpy(s->asked_precision, s->wanted_precision, n * sizeof *s->precision);
     memcpy(s->device, plan->device, n * sizeof *s->device);
     memcpy(s->precision, plan->precision, n * sizeof *s->precision);
 }
@@ -122,9 +125,18 @@ ep_status ep__judge(ep__search *s, bool sheds, ep_error *err)
     const ep__judgement j = judgement_of(s, &planned.plan, &run);
     if (s->n_judged == 1) s->gpu = j;
     if (s->n_judged == 1 || (!s->basis->no_limits && ep__is_better(&j, &s->best))) {
-        keep(s, &j, &planned.plan);
+        keep(s, &j, &planned.plan, sheds);
     }
     return EP_OK;
+}
+
+/* A plan that shed subgraphs keeps the execution order it had before, so that what it shed has to
+ * be asked for again. */
+ep_status ep__build_best(const ep__search *s, ep_arena *arena, ep_planned *out, ep_error *err)
+{
+    const ep_assignment wanted = {
+        .device = s->asked_device, .precision = s->asked_precision, .sheds = s->sheds};
+    return ep__build(s->basis, "best", &wanted, arena, out, err);
 }
 
 /* ---- where it begins ----------------------------------------------------------------------- */
@@ -188,12 +200,14 @@ static ep_status start(ep__search *s, const ep__basis *basis, ep_error *err)
     s->most = most_plans(n);
     s->device = EP_NEW(s->arena, ep_device, n);
     s->precision = EP_NEW(s->arena, ep_precision, n);
+    s->asked_device = EP_NEW(s->arena, ep_device, n);
+    s->asked_precision = EP_NEW(s->arena, ep_precision, n);
     s->wanted_device = EP_NEW(s->arena, ep_device, n);
     s->wanted_precision = EP_NEW(s->arena, ep_precision, n);
     s->group = EP_NEW(s->arena, uint32_t, n);
     s->seen = EP_NEW(s->arena, uint64_t, s->most);
-    const bool complete =
-        s->device && s->precision && s->wanted_device && s->wanted_precision && s->group && s->seen;
+    const bool complete = s->device && s->precision && s->asked_device && s->asked_precision &&
+                          s->wanted_device && s->wanted_precision && s->group && s->seen;
     return complete ? EP_OK : ep_fail_memory(err);
 }
 
@@ -265,8 +279,7 @@ static ep_status place(ep__search *s, const ep__basis *basis, ep_arena *arena, e
     EP_TRY(check_pins(s, err));
     EP_TRY(search(s, &bound, err));
     EP_TRY(refuse(s, err));
-    const ep_assignment wanted = {.device = s->device, .precision = s->precision};
-    EP_TRY(ep__build(basis, "best", &wanted, arena, out, err));
+    EP_TRY(ep__build_best(s, arena, out, err));
     out->found = (ep_search_result){.n_judged = s->n_judged,
                                     .objective = basis->options->objective,
                                     .value = s->best.value,

@@ -21,8 +21,11 @@ typedef struct ep__search {
     ep_device core;            /* the DLA that is planned for */
     ep__judgement gpu;         /* all on the GPU */
     ep__judgement best;
-    ep_device *device; /* of the best, per layer */
+    ep_device *device; /* of the best, per layer: as its plan has it */
     ep_precision *precision;
+    ep_device *asked_device; /* the decision that it was built of: before it shed anything */
+    ep_precision *asked_precision;
+    bool sheds;
     uint32_t *group;          /* per layer: its subgraph, or its kernel: what moves together */
     ep_device *wanted_device; /* room for the next decision */
     ep_precision *wanted_precision;
@@ -35,6 +38,9 @@ typedef struct ep__search {
 /* Builds what `wanted_device` and `wanted_precision` say, runs it, learns from it and keeps it when
  * it is the best. Not twice the same, nor more than `most`. `sheds` as in an ep_assignment. */
 ep_status ep__judge(ep__search *s, bool sheds, ep_error *err);
+
+/* The best decision, built again. */
+ep_status ep__build_best(const ep__search *s, ep_arena *arena, ep_planned *out, ep_error *err);
 
 /* Takes the cheapest placements of the estimates, for several worths of time and energy. */
 ep_status ep__try_cuts(ep__search *s, ep_error *err);

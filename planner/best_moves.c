@@ -160,9 +160,8 @@ static ep_status move_groups(ep__search *s, uint32_t n_groups, ep_error *err)
 /* The best plan once more, for its subgraphs and kernels. */
 static ep_status rebuild(ep__search *s, ep_planned *out, ep_error *err)
 {
-    const ep_assignment wanted = {.device = s->device, .precision = s->precision};
     ep_arena_reset(s->scratch, SIZE_MAX);
-    return ep__build(s->basis, "best", &wanted, s->scratch, out, err);
+    return ep__build_best(s, s->scratch, out, err);
 }
 
 static ep_status move_subgraphs(ep__search *s, ep_error *err)

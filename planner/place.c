@@ -84,7 +84,6 @@ static const strategy strategies[] = {
     {"best", true, true},
 };
 
-/* Those that search come last: EP_BUILDER_STRATEGIES. */
 enum { N_STRATEGIES = sizeof strategies / sizeof strategies[0] };
 
 const char *ep_strategy_name(uint32_t index)
@@ -98,6 +97,12 @@ static const strategy *find_strategy(const char *name)
         if (strcmp(strategies[i].name, name) == 0) return &strategies[i];
     }
     return NULL;
+}
+
+bool ep_strategy_searches(const char *name)
+{
+    const strategy *s = find_strategy(name);
+    return s && s->searches;
 }
 
 ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine,

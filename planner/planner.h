@@ -176,8 +176,8 @@ ep_status ep_pins_parse(const ep_layers *layers, const char *device_types, const
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */
 const char *ep_strategy_name(uint32_t index);
-/* So many of them, the first, are what builders do by themselves: one plan for all modes. */
-#define EP_BUILDER_STRATEGIES 2
+/* Does it search for a plan, another in each mode? Those come behind the builders' own. */
+bool ep_strategy_searches(const char *name);
 /* How the strategy "best" came to its plan. */
 typedef struct ep_search_result {
     uint32_t n_judged; /* plans built and run; 0: another strategy */

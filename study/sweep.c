@@ -58,6 +58,13 @@ static const char *keep(sweep *s, const char *text, ep_error *err)
 
 /* ---- which ways and modes ------------------------------------------------------------------ */
 
+/* What a sweep has when nothing else is asked for: a search at each of many points takes long. */
+static const char *builder_strategy(uint32_t index)
+{
+    const char *name = ep_strategy_name(index);
+    return name && !ep_strategy_searches(name) ? name : NULL;
+}
+
 static uint32_t add_ways(const ep_sweep_options *o, bool has_dla, ep_precision_choice precision,
                          way *ways, uint32_t n)
 {
@@ -66,10 +73,9 @@ static uint32_t add_ways(const ep_sweep_options *o, bool has_dla, ep_precision_c
     for (uint32_t d = 0; d < (o->n_dlas ? o->n_dlas : 1); d++) {
         const ep_dla_choice dla = o->n_dlas ? o->dlas[d] : usual;
         for (uint32_t i = 0;; i++) {
-            const bool builders = o->n_strategies == 0;
-            const char *strategy = i == (builders ? EP_BUILDER_STRATEGIES : o->n_strategies) ? NULL
-                                   : builders ? ep_strategy_name(i)
-                                              : o->strategies[i];
+            const char *strategy = o->n_strategies == 0  ? builder_strategy(i)
+                                   : i < o->n_strategies ? o->strategies[i]
+                                                         : NULL;
             if (!strategy) break;
             /* the first strategy is the GPU alone, as every strategy is without a DLA */
             const bool is_gpu = dla == EP_DLA_NONE || strcmp(strategy, ep_strategy_name(0)) == 0;
@@ -84,7 +90,10 @@ static uint32_t add_ways(const ep_sweep_options *o, bool has_dla, ep_precision_c
 /* As many as there are if none is left out. */
 static uint64_t most_ways(const ep_sweep_options *o)
 {
-    const uint32_t strategies = o->n_strategies ? o->n_strategies : EP_BUILDER_STRATEGIES;
+    uint32_t strategies = o->n_strategies;
+    if (strategies == 0) {
+        while (builder_strategy(strategies)) strategies++;
+    }
     return (uint64_t)o->n_precisions * (o->n_dlas ? o->n_dlas : 1) * strategies;
 }
 
@@ -151,12 +160,6 @@ static double rounded(double value)
     return strtod(text, NULL);
 }
 
-/* Is its plan another at each point? */
-static bool searches(const way *w)
-{
-    return strcmp(w->strategy, "best") == 0;
-}
-
 static ep_status make_plan(const sweep *s, const way *w, const ep_mode *mode, ep_planned **out,
                            ep_error *err)
 {
@@ -175,7 +178,7 @@ static ep_status evaluate(sweep *s, uint32_t i, ep_arena *arena)
     ep_error why = w->why;
     ep_status status = w->status;
     ep_run run;
-    if (searches(w)) status = make_plan(s, w, &s->point_modes[i], &own, &why);
+    if (ep_strategy_searches(w->strategy)) status = make_plan(s, w, &s->point_modes[i], &own, &why);
     if (status == EP_OK) {
         const ep_planned *planned = own ? own : w->planned;
         status = ep_sim_run(&planned->plan, planned->costs, &at, &options, arena, &run, &why);
@@ -212,7 +215,8 @@ static void make_plans(uint64_t begin, uint64_t end, void *context)
     for (uint64_t i = begin; i < end; i++) {
         way *w = &s->ways[i];
         if (!w->is_needed || w->is_made) continue;
-        if (!searches(w)) w->status = make_plan(s, w, NULL, &w->planned, &w->why);
+        if (!ep_strategy_searches(w->strategy))
+            w->status = make_plan(s, w, NULL, &w->planned, &w->why);
         w->is_made = true;
     }
 }
