@@ -101,8 +101,7 @@ static const ep__option options[N_OPTIONS] = {
     [SAVE] = {"--save", "PLAN.json",
               "writes the last plan, as it is in the first mode (docs/plan-file.md)"},
     [LOAD] = {"--load", "PLAN.json",
-              "the plan that --save wrote, with its options and, unless --mode says otherwise,\n"
-              "its mode"},
+              "the plan that --save wrote, with its machine, mode and options of planning"},
     [RETUNE] = {"--retune", NULL, "searches the tactics of the plan anew"},
     [IO] = {"--io", "linear|native",
             "formats of inputs and outputs (default: linear, with reformats)"},

@@ -98,7 +98,9 @@ static ep_status refuse_precision(const builder *b, uint32_t l, ep_device device
 {
     ep_precision allowed[EP_PRECISION_COUNT];
     const uint32_t n = ep__precisions(b->basis, allowed);
-    bool listed = precision == EP_TF32 && ep__tf32(b->basis); /* of a pinned layer */
+    /* TF32 in place of FP32 where a pin asks for that, or did when the earlier plan was made */
+    const bool pinned = ep__pin_of(b->basis->options, l).precisions || b->wanted->order;
+    bool listed = pinned && precision == EP_TF32 && ep__tf32(b->basis);
     for (uint32_t i = 0; i < n; i++) listed |= allowed[i] == precision;
     const char *name = b->basis->layers->layers[l].name, *what = ep_precision_name(precision);
     EP_FAIL_IF(!listed, err, EP_INFEASIBLE, "'%s' cannot run in %s: --precision does not allow it",

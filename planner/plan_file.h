@@ -4,10 +4,12 @@
 
 #include "planner/planner.h"
 
+#define EP__LAYER_HASH_TEXT 17 /* 64 bits of a SHA-256 in hexadecimal */
+
 /* Hashes a layer by what plans depend on: name, operator, operands, shapes, attributes; not by the
  * values of its weights. `text` is scratch. */
 void ep__layer_hash(const ep_layers *layers, uint32_t layer, ep_text *text,
-                    char hash[EP_LAYER_HASH_TEXT]);
+                    char hash[EP__LAYER_HASH_TEXT]);
 /* Of `n` such hashes, in the order of the layers. */
 ep_status ep__network_sha256(const char *const *hashes, uint32_t n, char sha256[EP_SHA256_TEXT],
                              ep_error *err);

@@ -7,7 +7,7 @@
 typedef struct comparison {
     const ep_plan_file *file[2]; /* a, b */
     ep_arena *arena;
-    struct ep_plan_file_setting *settings;
+    ep_plan_file_change *settings;
     uint32_t n_settings, settings_capacity;
     ep_plan_file_pair *layers;
     uint32_t n_layers, layers_capacity;
@@ -26,7 +26,7 @@ static ep_status compare_texts(comparison *c, const char *key, const char *a, co
     if (same_text(a, b)) return EP_OK;
     EP_TRY(ep_grow((void **)&c->settings, &c->settings_capacity, (uint64_t)c->n_settings + 1,
                    sizeof *c->settings, c->err));
-    c->settings[c->n_settings++] = (struct ep_plan_file_setting){.key = key, .a = a, .b = b};
+    c->settings[c->n_settings++] = (ep_plan_file_change){.key = key, .a = a, .b = b};
     return EP_OK;
 }
 

@@ -71,7 +71,7 @@ static void add_attributes(const ep_layer *l, ep_text *text)
 /* ---- hashes -------------------------------------------------------------------------------- */
 
 void ep__layer_hash(const ep_layers *layers, uint32_t layer, ep_text *text,
-                    char hash[EP_LAYER_HASH_TEXT])
+                    char hash[EP__LAYER_HASH_TEXT])
 {
     const ep_layer *l = &layers->layers[layer];
     text->length = 0;
@@ -85,18 +85,18 @@ void ep__layer_hash(const ep_layers *layers, uint32_t layer, ep_text *text,
     add_attributes(l, text);
     char sha256[EP_SHA256_TEXT];
     ep_sha256(ep_text_cstr(text), text->length, sha256);
-    memcpy(hash, sha256, EP_LAYER_HASH_TEXT - 1);
-    hash[EP_LAYER_HASH_TEXT - 1] = '\0';
+    memcpy(hash, sha256, EP__LAYER_HASH_TEXT - 1);
+    hash[EP__LAYER_HASH_TEXT - 1] = '\0';
 }
 
 ep_status ep__layer_hashes(const ep_layers *layers, ep_arena *arena, const char *const **out,
                            ep_error *err)
 {
     const char **hashes = EP_NEW(arena, const char *, layers->n_layers);
-    char *room = EP_NEW(arena, char, (uint64_t)layers->n_layers *EP_LAYER_HASH_TEXT);
+    char *room = EP_NEW(arena, char, (uint64_t)layers->n_layers *EP__LAYER_HASH_TEXT);
     if (!hashes || !room) return ep_fail_memory(err);
     ep_text text = {0};
-    for (uint32_t l = 0; l < layers->n_layers; l++, room += EP_LAYER_HASH_TEXT) {
+    for (uint32_t l = 0; l < layers->n_layers; l++, room += EP__LAYER_HASH_TEXT) {
         ep__layer_hash(layers, l, &text, room);
         hashes[l] = room;
     }
@@ -118,7 +118,7 @@ ep_status ep__network_sha256(const char *const *hashes, uint32_t n, char sha256[
                              ep_error *err)
 {
     ep_text text = {0};
-    for (uint32_t l = 0; l < n; l++) ep_text_append(&text, hashes[l], EP_LAYER_HASH_TEXT - 1);
+    for (uint32_t l = 0; l < n; l++) ep_text_append(&text, hashes[l], EP__LAYER_HASH_TEXT - 1);
     return finish(&text, sha256, err);
 }
 

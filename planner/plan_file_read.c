@@ -223,7 +223,7 @@ static ep_status read_layer(const reader *r, const json_t *object, ep_plan_file_
     EP_TRY(get_index(r, object, "kernel", f->n_kernels, &layer->kernel));
     layer->device = (ep_device)device;
     layer->precision = (ep_precision)precision;
-    if (strlen(layer->hash) != EP_LAYER_HASH_TEXT - 1) return bad(r, "\"hash\" is none");
+    if (strlen(layer->hash) != EP__LAYER_HASH_TEXT - 1) return bad(r, "\"hash\" is none");
     if (layer->index == EP_NO_INDEX || taken[layer->index]) return bad(r, "\"index\" is not new");
     taken[layer->index] = true;
     return EP_OK;

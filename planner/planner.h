@@ -4,6 +4,7 @@
  *   ep_plan_make   places layers on devices by a strategy
  *   ep_plan_build  makes a plan of a placement: forms subgraphs, fuses layers into kernels as each
  *                  device does, inserts reformats
+ *   ep_plan_file   a plan on disk, that makes the same plan again
  *
  * A rule (planner/rules/) is one function: its text is the rule, its return decides, and it fills
  * in the refusal with the actual value and the bound.
@@ -334,8 +335,6 @@ typedef struct ep_plan_file_texts {
 #undef X
 } ep_plan_file_texts;
 
-#define EP_LAYER_HASH_TEXT 17
-
 typedef struct ep_plan_file_layer {
     const char *name;
     const char *hash; /* of all that matters of the layer but its weights' values */
@@ -438,19 +437,23 @@ ep_status ep_plan_file_apply(const ep_plan_file *file, const ep_layers *layers,
                              const ep_machine *machine, bool retune, ep_planned **out,
                              ep_error *err);
 
-/* A layer, a kernel or a setting of two plans; of the sides one may be NULL: not there. */
+/* Something that the plans were made of and that differs: "mode", "precision", "gpu.sms". A side is
+ * NULL where its plan has no such thing. */
+typedef struct ep_plan_file_change {
+    const char *key, *a, *b;
+} ep_plan_file_change;
+
+/* A layer that differs. */
 typedef struct ep_plan_file_pair {
-    uint32_t layer[2]; /* index into layers of A and of B; EP_NO_INDEX */
+    uint32_t layer[2]; /* index into the layers of A and of B; EP_NO_INDEX: not there */
     bool device, precision, subgraph, kernel, tactic; /* which differ */
 } ep_plan_file_pair;
 
 typedef struct ep_plan_file_diff {
     uint32_t n_settings;
-    const struct ep_plan_file_setting {
-        const char *key, *a, *b; /* "model", "mode", "options.precision", "machine gpu.sms" */
-    } * settings;                /* that differ */
+    const ep_plan_file_change *settings;
     uint32_t n_layers;
-    const ep_plan_file_pair *layers; /* that differ, in the order of A, then those of B alone */
+    const ep_plan_file_pair *layers; /* in the order of A, then those of B alone */
 } ep_plan_file_diff;
 
 /* Layers are matched by name. What `out` points to lives in `arena`, and in A and B. */

@@ -97,6 +97,24 @@ static void round_trip(fixture *f, const char *strategy, const ep_plan_options *
     ep_text_free(&third);
 }
 
+/* Pins are not needed to make the plan again. */
+static void pinned_plans_come_back(void **state)
+{
+    (void)state;
+    fixture f = network("1x8x4x4", false);
+    ep_arena *arena = ep_arena_new();
+    ep_plan_options pinned = int8;
+    assert_int_equal(
+        ep_pins_parse(f.layers, "last:GPU", "first:fp32,second:fp16", arena, &pinned.pins, NULL),
+        EP_OK);
+    round_trip(&f, "greedy", &pinned);
+    assert_int_equal(f.plan->precision[layer_index(&f, "a")], EP_TF32);
+    assert_int_equal(f.plan->precision[layer_index(&f, "c")], EP_FP16);
+    round_trip(&f, "best", &pinned);
+    ep_arena_free(arena);
+    fixture_free(&f);
+}
+
 static void round_trips(fixture *f)
 {
     const ep_plan_options best = {.precision = EP_CHOOSE_BEST, .io = EP_IO_NATIVE};
@@ -424,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_example_comes_back),
+        cmocka_unit_test(pinned_plans_come_back),
         cmocka_unit_test(tactics_are_kept_unless_retuned),
         cmocka_unit_test(other_networks_are_refused),
         cmocka_unit_test(weights_may_be_others),
