@@ -41,6 +41,7 @@ typedef struct bench_case {
 enum {
     CASE_TRUE,
     CASE_RESNET50,
+    CASE_YOLO,
     CASE_SWIN,
     CASE_BERT,
     CASE_CHAIN,
@@ -56,10 +57,11 @@ enum {
 
 static const bench_case cases[] = {
     [CASE_TRUE] = {"true", RUN_NOTHING, NULL, NULL, 0, 0},
-    [CASE_RESNET50] = {"resnet50", RUN_PLAN, "resnet50.onnx", NULL, 50, 64},
+    [CASE_RESNET50] = {"resnet50", RUN_PLAN, "resnet50.onnx", NULL, 100, 64},
+    [CASE_YOLO] = {"yolov8x", RUN_PLAN, "yolov8x.onnx", NULL, 300, 0},
     [CASE_SWIN] = {"swin_t", RUN_PLAN, "swin_t.onnx", NULL, 200, 0},
     [CASE_BERT] = {"bert_large_384", RUN_PLAN, "bert_large_384.onnx", NULL, 200, 0},
-    [CASE_CHAIN] = {"chain_20000", RUN_PLAN, NULL, "chain_20000.onnx", 2000, 0},
+    [CASE_CHAIN] = {"chain_20000", RUN_PLAN, NULL, "chain_20000.onnx", 3000, 0},
     [CASE_CHAIN_TWICE] = {"chain_40000", RUN_PLAN, NULL, "chain_40000.onnx", 0, 0},
     [CASE_LARGE] = {"weights_512mib", RUN_PLAN, NULL, "weights_512mib.onnx", 0, 100},
     [CASE_CHECK_SWIN] = {"check swin_t", RUN_CHECK, "swin_t.onnx", NULL, 100, 0},

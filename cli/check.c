@@ -104,36 +104,6 @@ void ep__check_free(ep__check *check)
 
 /* ---- one layer ----------------------------------------------------------------------------- */
 
-/* The name that was probably meant: one a few letters off, or the first that has the text in it. */
-static const char *nearest_name(const ep_layers *layers, const char *name)
-{
-    enum { NEAR = 3 };
-    const char *nearest = NULL, *holds = NULL;
-    unsigned fewest = NEAR + 1;
-    for (uint32_t i = 0; i < layers->n_layers; i++) {
-        const char *other = layers->layers[i].name;
-        const unsigned edits = ep_edit_distance(name, other, NEAR);
-        if (edits < fewest) {
-            fewest = edits;
-            nearest = other;
-        }
-        if (!holds && strstr(other, name)) holds = other;
-    }
-    return nearest ? nearest : holds;
-}
-
-static ep_status find_layer(const ep_layers *layers, const char *name, uint32_t *index,
-                            ep_error *err)
-{
-    for (*index = 0; *index < layers->n_layers; ++*index) {
-        if (strcmp(layers->layers[*index].name, name) == 0) return EP_OK;
-    }
-    const char *meant = nearest_name(layers, name);
-    EP_FAIL_IF(meant, err, EP_BAD_USAGE, "--explain: no layer '%s'; did you mean '%s'?", name,
-               meant);
-    return ep_fail(err, EP_BAD_USAGE, "--explain: no layer '%s'; 'plan inspect' lists them", name);
-}
-
 static ep_precision asked_of_dla(ep_precision_choice choice)
 {
     switch (choice) {
@@ -149,7 +119,7 @@ ep_status ep__check_explain(const ep__check *check, const char *name, unsigned w
     const ep_report_check *report = &check->report;
     uint32_t layer, n;
     ep_trial *trials;
-    EP_TRY(find_layer(report->layers, name, &layer, err));
+    EP_TRY(ep__find_layer(report->layers, name, &layer, err));
     EP_TRY(ep_dla_explain(report->layers, report->machine, asked_of_dla(report->precision), layer,
                           check->arena, &trials, &n, err));
     return ep_report_explain(report, layer, trials, n, width, out, err);

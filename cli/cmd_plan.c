@@ -46,6 +46,7 @@ enum {
     JSON,
     CSV,
     LAYERS,
+    EXPLAIN,
     TRACE,
     GANTT,
     N_OPTIONS
@@ -104,6 +105,9 @@ static const ep__option options[N_OPTIONS] = {
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
     [CSV] = {"--csv", NULL, "CSV instead of tables, one row a mode and strategy"},
     [LAYERS] = {"--layers", NULL, "a table of layers too (JSON always has them)"},
+    [EXPLAIN] = {"--explain", "LAYER",
+                 "instead of the tables, what one layer costs elsewhere, and what moving it\n"
+                 "does to the whole (of the last strategy)"},
     [TRACE] = {"--trace", "FILE",
                "writes a timeline of the first mode: for Perfetto, or a picture, FILE.svg"},
     [GANTT] = {"--gantt", NULL, "a timeline of the first mode as text"},
@@ -192,6 +196,8 @@ static ep_status check_kinds(const planning *job, ep_error *err)
     }
     EP_FAIL_IF(given[GANTT] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
                "--gantt is for people: not with --json or --csv");
+    EP_FAIL_IF(given[EXPLAIN] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
+               "--explain is for people: leave %s out", given[JSON] ? "--json" : "--csv");
     const ep__workload_request request = workload_request(job);
     if (is_workload(job)) return ep__workload_check(&request, err);
     EP_FAIL_IF(!request.model, err, EP_BAD_USAGE, "MODEL.onnx is missing; 'plan --help' says how");
@@ -270,6 +276,10 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                               .governor = job->limits.governor,
                               .heat_options = job->limits.heat ? &job->limits.heat_options : NULL};
     if (job->given[TEGRASTATS]) EP_TRY(write_tegrastats(&report, job->given[TEGRASTATS], err));
+    if (job->given[EXPLAIN]) {
+        return ep__plans_explain(&job->plans, &report, job->given[EXPLAIN], job->args->width, out,
+                                 err);
+    }
     if (job->given[JSON]) return ep_report_json(&report, out, err);
     if (job->given[CSV]) return ep_report_csv(&report, out, err);
     return ep_report_table(&report, job->args->width, out, err);

@@ -1,5 +1,7 @@
 #include "cli/model.h"
 
+#include <string.h>
+
 /* Import names the file in its errors; what comes after it does not know the name. */
 static ep_status named(ep_status status, const char *path, ep_error *err)
 {
@@ -43,4 +45,33 @@ void ep__model_free(ep__model *model)
     ep_network_free(model->imported);
     ep_arena_free(model->arena);
     *model = (ep__model){0};
+}
+
+/* The name that was probably meant: one a few letters off, or the first that has the text in it. */
+static const char *nearest_name(const ep_layers *layers, const char *name)
+{
+    enum { NEAR = 3 };
+    const char *nearest = NULL, *holds = NULL;
+    unsigned fewest = NEAR + 1;
+    for (uint32_t i = 0; i < layers->n_layers; i++) {
+        const char *other = layers->layers[i].name;
+        const unsigned edits = ep_edit_distance(name, other, NEAR);
+        if (edits < fewest) {
+            fewest = edits;
+            nearest = other;
+        }
+        if (!holds && strstr(other, name)) holds = other;
+    }
+    return nearest ? nearest : holds;
+}
+
+ep_status ep__find_layer(const ep_layers *layers, const char *name, uint32_t *index, ep_error *err)
+{
+    for (*index = 0; *index < layers->n_layers; ++*index) {
+        if (strcmp(layers->layers[*index].name, name) == 0) return EP_OK;
+    }
+    const char *meant = nearest_name(layers, name);
+    EP_FAIL_IF(meant, err, EP_BAD_USAGE, "--explain: no layer '%s'; did you mean '%s'?", name,
+               meant);
+    return ep_fail(err, EP_BAD_USAGE, "--explain: no layer '%s'; 'plan inspect' lists them", name);
 }

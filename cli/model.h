@@ -35,4 +35,7 @@ ep_status ep__model_load(const char *path, const ep__model_options *given, ep__m
                          ep_error *err);
 void ep__model_free(ep__model *model);
 
+/* The layer of that name, for --explain. EP_BAD_USAGE names one that was probably meant. */
+ep_status ep__find_layer(const ep_layers *layers, const char *name, uint32_t *index, ep_error *err);
+
 #endif

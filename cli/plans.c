@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "cli/model.h"
 #include "cli/options.h"
+#include "study/study.h"
 
 ep_status ep__goal_parse(const ep__goal_texts *texts, const char *strategy,
                          ep_plan_options *options, ep_error *err)
@@ -67,12 +69,17 @@ static ep_status note(const ep__plans *p, ep_status status, uint32_t m, rows *of
     return of->cannot_run[m] ? EP_OK : ep_fail_memory(err);
 }
 
+static ep_run_options run_options_of(const ep__plans *p, const ep_point *point)
+{
+    const bool both = p->options->dla == EP_DLA_BOTH && point->dla_cores > 1;
+    return (ep_run_options){.batch = p->batch, .dla_cores = both ? 2 : 1};
+}
+
 static ep_status run_in(ep__plans *p, const ep_planned *planned, uint32_t m, rows *of,
                         ep_error *err)
 {
     const ep_point point = ep_point_of(p->machine, p->modes[m]);
-    const bool both = p->options->dla == EP_DLA_BOTH && point.dla_cores > 1;
-    const ep_run_options options = {.batch = p->batch, .dla_cores = both ? 2 : 1};
+    const ep_run_options options = run_options_of(p, &point);
     const ep_status status =
         ep_sim_run(&planned->plan, planned->costs, &point, &options, p->arena, &of->runs[m], err);
     if (status != EP_OK) return note(p, status, m, of, err);
@@ -149,4 +156,24 @@ ep_status ep__plans_make(ep__plans *p, ep_error *err)
 void ep__plans_free(ep__plans *p)
 {
     for (uint32_t i = 0; i < p->n_planned; i++) ep_planned_free(p->planned[i]);
+}
+
+ep_status ep__plans_explain(const ep__plans *p, const ep_report *report, const char *name,
+                            unsigned width, ep_text *out, ep_error *err)
+{
+    const ep_report_plan *last = &p->plans[p->n_plans - 1];
+    uint32_t layer;
+    EP_TRY(ep__find_layer(p->layers, name, &layer, err));
+    for (uint32_t m = 0, shown = 0; m < p->n_modes; m++) {
+        if (last->cannot_run[m]) continue;
+        const ep_point point = ep_point_of(p->machine, p->modes[m]);
+        const ep_run_options run_options = run_options_of(p, &point);
+        const ep_alternative *found;
+        uint32_t n;
+        EP_TRY(ep_alternatives(&last->planned_in[m]->plan, p->machine, p->options, &point,
+                               &run_options, layer, p->arena, &found, &n, err));
+        if (shown++) ep_text_printf(out, "\n");
+        EP_TRY(ep_report_alternatives(report, m, layer, found, n, width, out, err));
+    }
+    return EP_OK;
 }

@@ -39,4 +39,8 @@ typedef struct ep__plans {
 ep_status ep__plans_make(ep__plans *p, ep_error *err);
 void ep__plans_free(ep__plans *p);
 
+/* What layer `name` costs elsewhere, in each mode that the last plan runs in. */
+ep_status ep__plans_explain(const ep__plans *p, const ep_report *report, const char *name,
+                            unsigned width, ep_text *out, ep_error *err);
+
 #endif

@@ -40,8 +40,8 @@ ep_status ep__try_cuts(ep__search *s, ep_error *err);
 ep_status ep__try_moves(ep__search *s, ep_error *err);
 /* What the module draws when nothing runs. */
 double ep__idle_w(const ep_machine *machine);
-/* The bound of the objective. */
-ep_status ep__least_value(ep__search *s, double *bound, ep_error *err);
+/* A bound of that objective's value, constraints or not. */
+ep_status ep__least_value(ep__search *s, ep_objective objective, double *bound, ep_error *err);
 /* A better one has no more excess, or as little and a smaller value. */
 bool ep__is_better(const ep__judgement *a, const ep__judgement *b);
 

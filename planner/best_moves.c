@@ -8,8 +8,9 @@
 
 /* ---- cuts ---------------------------------------------------------------------------------- */
 
-/* Steps of branch and bound: networks are long, and cuts with a search around them near enough. */
-enum { NODES = 32, ROUNDS = 3 };
+/* Networks of more layers than MANY get one proposal of a kind, that they are planned in seconds. A
+ * bound of up to FEW layers takes steps of branch and bound: in longer ones they reach nothing. */
+enum { MANY = 4000, FEW = 500, NODES = 32, ROUNDS = 3 };
 
 double ep__idle_w(const ep_machine *machine)
 {
@@ -54,6 +55,8 @@ static ep_status try_cut(ep__search *s, const ep__worth *worth, const ep__view *
 /* Until nothing new comes of it; other precisions once, when devices are settled. */
 static ep_status try_worth(ep__search *s, const ep__worth *worth, ep_error *err)
 {
+    const bool many = s->basis->layers->n_layers > MANY;
+    if (many) return try_cut(s, worth, &(ep__view){.usual = true, .way = EP__DRAM}, err);
     for (int i = 0; i < ROUNDS; i++) {
         const uint32_t before = s->n_judged;
         for (int way = 0; way < EP__WAYS; way++) {
@@ -96,12 +99,13 @@ static ep_status bound_of(ep__search *s, const ep__worth *worth, double *bound, 
     ep_solution solution;
     ep_arena_reset(s->scratch, SIZE_MAX);
     const ep__view view = {.least = true, .way = EP__L2};
-    EP_TRY(solve(s, worth, &view, NODES, s->scratch, &solution, err));
+    const uint32_t nodes = s->basis->layers->n_layers > FEW ? 0 : NODES;
+    EP_TRY(solve(s, worth, &view, nodes, s->scratch, &solution, err));
     *bound = solution.bound;
     return EP_OK;
 }
 
-ep_status ep__least_value(ep__search *s, double *bound, ep_error *err)
+ep_status ep__least_value(ep__search *s, ep_objective objective, double *bound, ep_error *err)
 {
     /* between batches in turn on two cores passes half a latency at least */
     const double share = 1.0 / (double)s->run_options.dla_cores;
@@ -110,7 +114,7 @@ ep_status ep__least_value(ep__search *s, double *bound, ep_error *err)
     double ns, nj;
     EP_TRY(bound_of(s, &time, &ns, err));
     EP_TRY(bound_of(s, &energy, &nj, err));
-    switch (s->basis->options->objective) {
+    switch (objective) {
     case EP_LATENCY: *bound = ns; break;
     case EP_ENERGY: *bound = nj; break;
     case EP_THROUGHPUT: *bound = ns * share; break;
@@ -204,10 +208,11 @@ static ep_status move_kernels(ep__search *s, ep_error *err)
 
 ep_status ep__try_moves(ep__search *s, ep_error *err)
 {
-    for (double before = INFINITY; s->best.value < before && s->n_judged < s->most;) {
-        before = s->best.value;
+    ep__judgement before;
+    do {
+        before = s->best;
         EP_TRY(move_subgraphs(s, err));
         EP_TRY(move_kernels(s, err));
-    }
+    } while (ep__is_better(&s->best, &before));
     return EP_OK;
 }

@@ -80,6 +80,7 @@ static const strategy strategies[] = {
     {"best", true, true},
 };
 
+/* Those that search come last: EP_BUILDER_STRATEGIES. */
 enum { N_STRATEGIES = sizeof strategies / sizeof strategies[0] };
 
 const char *ep_strategy_name(uint32_t index)

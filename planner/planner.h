@@ -146,6 +146,8 @@ typedef struct ep_plan_options {
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */
 const char *ep_strategy_name(uint32_t index);
+/* So many of them, the first, are what builders do by themselves: one plan for all modes. */
+#define EP_BUILDER_STRATEGIES 2
 /* How the strategy "best" came to its plan. */
 typedef struct ep_search_result {
     uint32_t n_judged; /* plans built and run; 0: another strategy */
@@ -227,9 +229,9 @@ typedef struct ep_solution {
     uint32_t n_loadables;
 } ep_solution;
 
-/* The cheapest placement that `nodes` steps of branch and bound find; 0: the minimum cut and local
- * search alone. Without limits and costs of loadables that is the optimum. Arrays in `out` live in
- * `arena`. EP_INFEASIBLE: it found none within the limits. Deterministic. */
+/* The cheapest placement that `nodes` steps of branch and bound find, each of which takes a byte a
+ * layer; 0: the minimum cut and local search alone. Without limits and costs of loadables that is
+ * the optimum. Arrays in `out` live in `arena`. EP_INFEASIBLE: it found none within the limits. */
 ep_status ep_costs_solve(const ep_costs *costs, uint32_t nodes, ep_arena *arena, ep_solution *out,
                          ep_error *err);
 

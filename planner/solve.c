@@ -126,7 +126,8 @@ static ep_status take_up_cuts(solver *s, ep_error *err)
 {
     static const double entries[] = {0, 0.5, 1, 4};
     const double loadable = s->p->costs->loadable;
-    const uint32_t n = loadable > 0 ? sizeof entries / sizeof *entries : 1;
+    const bool one = !(loadable > 0) || s->passes == 1;
+    const uint32_t n = one ? 1 : sizeof entries / sizeof *entries;
     double bound;
     for (uint32_t i = 0; i < n; i++) {
         const ep__charge charge = {loadable, loadable * entries[i]};
@@ -294,12 +295,14 @@ static ep_status hand_out(const solver *s, ep_arena *arena, ep_solution *out, ep
 ep_status ep_costs_solve(const ep_costs *costs, uint32_t nodes, ep_arena *arena, ep_solution *out,
                          ep_error *err)
 {
-    enum { FEW_LAYERS = 400, PASSES_MANY = 2, PASSES_FEW = 8 };
+    enum { FEW_LAYERS = 400, PASSES_FEW = 8, SOME_LAYERS = 4000, PASSES_SOME = 2 };
     const uint32_t n = costs->n_layers;
     ep__problem p = {.scratch = ep_arena_new()};
     solver s = {.p = &p,
                 .arena = ep_arena_new(),
-                .passes = n > FEW_LAYERS ? PASSES_MANY : PASSES_FEW,
+                .passes = n > SOME_LAYERS  ? 1
+                          : n > FEW_LAYERS ? PASSES_SOME
+                                           : PASSES_FEW,
                 .best_score.cost = INFINITY,
                 .open = INFINITY};
     ep_status status = EP_OK;

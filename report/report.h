@@ -70,6 +70,12 @@ ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err);
  * tegrastats prints them. With heat_options only. */
 ep_status ep_report_tegrastats(const ep_report *report, ep_text *out, ep_error *err);
 
+/* `plan --explain`: what a layer costs elsewhere in mode `m`, and what that makes of the headline
+ * plan. */
+ep_status ep_report_alternatives(const ep_report *report, uint32_t m, uint32_t layer,
+                                 const ep_alternative *alternatives, uint32_t n, unsigned width,
+                                 ep_text *out, ep_error *err);
+
 /* `plan inspect`: layers with type, shapes, MACs, parameters, elements, and the totals. */
 ep_status ep_report_inspect(const ep_layers *layers, unsigned width, ep_text *out, ep_error *err);
 ep_status ep_report_inspect_json(const ep_layers *layers, ep_text *out, ep_error *err);

@@ -185,7 +185,7 @@ static void append_memory(const ep_report *report, unsigned width, ep_text *out)
     ep__append_line(out, width, 2, &line);
 }
 
-/* "best: latency within 0.3 % of its bound in MAXN, 0 % in 50W" */
+/* "best: latency within 0.3 % of its bound in MAXN, 0.1 % in 50W" */
 static void append_gaps(const ep_report *report, unsigned width, ep_text *out)
 {
     const uint32_t p = report->n_plans - 1;
@@ -194,13 +194,14 @@ static void append_gaps(const ep_report *report, unsigned width, ep_text *out)
         const ep_planned *planned = ep__planned_of(report, p, m);
         const double gap = ep__gap_percent(planned);
         if (gap < 0 || !ep__run_of(report, p, m)) continue;
-        if (line.length == 0) {
-            ep_text_printf(&line, "%s: %s within ", planned->plan.strategy,
-                           ep_objective_name(planned->found.objective));
+        const char *mode = report->modes[m]->name;
+        if (line.length > 0) {
+            ep_text_printf(&line, ", %.1f %% in %s", gap, mode);
         } else {
-            ep_text_printf(&line, ", ");
+            ep_text_printf(&line, "%s: %s within %.1f %% of its bound in %s",
+                           planned->plan.strategy, ep_objective_name(planned->found.objective), gap,
+                           mode);
         }
-        ep_text_printf(&line, "%.1f %% of its bound in %s", gap, report->modes[m]->name);
     }
     if (line.length > 0) ep__append_line(out, width, 2, &line);
     ep_text_free(&line);

@@ -395,7 +395,7 @@ typedef struct ep_sweep_options {
     const char *const *modes;           /* n_modes 0: all */
     const ep_precision_choice *precisions;
     const ep_dla_choice *dlas;     /* n_dlas 0: the first core where there is one */
-    const char *const *strategies; /* n_strategies 0: all */
+    const char *const *strategies; /* n_strategies 0: the builders' */
     uint32_t threads;
 } ep_sweep_options;
 
@@ -652,5 +652,26 @@ void ep_comparison_free(ep_comparison *comparison); /* accepts NULL */
 
 /* EP_GATE_FAILED, naming the first tensor, when something is over the tolerance. */
 ep_status ep_comparison_gate(const ep_comparison *comparison, ep_error *err);
+
+/* ---- one layer elsewhere ------------------------------------------------------------------- */
+
+/* A plan in which one layer runs somewhere else, or in another precision, and all others as they
+ * do: built and run anew. */
+typedef struct ep_alternative {
+    ep_device device;
+    ep_precision precision;
+    bool is_planned;   /* as the plan has it */
+    char refused[160]; /* why it cannot be; "": it can, and the rest holds */
+    double layer_ns, layer_nj;
+    ep_run run; /* of the whole */
+    uint32_t n_subgraphs, transitions;
+} ep_alternative;
+
+/* All that devices of the plan's options take for `layer`; a device that does not take it has one,
+ * with the reason. In `arena`. `options` are those of the plan. */
+ep_status ep_alternatives(const ep_plan *plan, const ep_machine *machine,
+                          const ep_plan_options *options, const ep_point *point,
+                          const ep_run_options *run_options, uint32_t layer, ep_arena *arena,
+                          const ep_alternative **out, uint32_t *n, ep_error *err);
 
 #endif

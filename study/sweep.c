@@ -66,9 +66,10 @@ static uint32_t add_ways(const ep_sweep_options *o, bool has_dla, ep_precision_c
     for (uint32_t d = 0; d < (o->n_dlas ? o->n_dlas : 1); d++) {
         const ep_dla_choice dla = o->n_dlas ? o->dlas[d] : usual;
         for (uint32_t i = 0;; i++) {
-            const char *strategy = o->n_strategies == 0  ? ep_strategy_name(i)
-                                   : i < o->n_strategies ? o->strategies[i]
-                                                         : NULL;
+            const bool builders = o->n_strategies == 0;
+            const char *strategy = i == (builders ? EP_BUILDER_STRATEGIES : o->n_strategies) ? NULL
+                                   : builders ? ep_strategy_name(i)
+                                              : o->strategies[i];
             if (!strategy) break;
             /* the first strategy is the GPU alone, as every strategy is without a DLA */
             const bool is_gpu = dla == EP_DLA_NONE || strcmp(strategy, ep_strategy_name(0)) == 0;
@@ -83,10 +84,7 @@ static uint32_t add_ways(const ep_sweep_options *o, bool has_dla, ep_precision_c
 /* As many as there are if none is left out. */
 static uint64_t most_ways(const ep_sweep_options *o)
 {
-    uint32_t strategies = o->n_strategies;
-    if (strategies == 0) {
-        while (ep_strategy_name(strategies)) strategies++;
-    }
+    const uint32_t strategies = o->n_strategies ? o->n_strategies : EP_BUILDER_STRATEGIES;
     return (uint64_t)o->n_precisions * (o->n_dlas ? o->n_dlas : 1) * strategies;
 }
 
@@ -153,19 +151,36 @@ static double rounded(double value)
     return strtod(text, NULL);
 }
 
+/* Is its plan another at each point? */
+static bool searches(const way *w)
+{
+    return strcmp(w->strategy, "best") == 0;
+}
+
+static ep_status make_plan(const sweep *s, const way *w, const ep_mode *mode, ep_planned **out,
+                           ep_error *err)
+{
+    const ep_plan_options options = {.precision = w->precision, .dla = w->dla, .mode = mode};
+    return ep_plan_make(s->layers, s->machine, w->strategy, &options, out, err);
+}
+
 static ep_status evaluate(sweep *s, uint32_t i, ep_arena *arena)
 {
     ep_sweep_point *p = &s->points[i];
     const way *w = way_of(s, s->first + i);
+    ep_planned *own = NULL;
     const ep_point at = ep_point_of(s->machine, &s->point_modes[i]);
     const ep_run_options options = {.batch = s->batch,
                                     .dla_cores = w->dla == EP_DLA_BOTH && at.dla_cores > 1 ? 2 : 1};
     ep_error why = w->why;
     ep_status status = w->status;
     ep_run run;
+    if (searches(w)) status = make_plan(s, w, &s->point_modes[i], &own, &why);
     if (status == EP_OK) {
-        status = ep_sim_run(&w->planned->plan, w->planned->costs, &at, &options, arena, &run, &why);
+        const ep_planned *planned = own ? own : w->planned;
+        status = ep_sim_run(&planned->plan, planned->costs, &at, &options, arena, &run, &why);
     }
+    ep_planned_free(own);
     if (status == EP_INFEASIBLE) {
         (void)snprintf(p->cannot_run, sizeof p->cannot_run, "%.159s", why.text);
         return EP_OK;
@@ -197,9 +212,7 @@ static void make_plans(uint64_t begin, uint64_t end, void *context)
     for (uint64_t i = begin; i < end; i++) {
         way *w = &s->ways[i];
         if (!w->is_needed || w->is_made) continue;
-        const ep_plan_options options = {.precision = w->precision, .dla = w->dla};
-        w->status =
-            ep_plan_make(s->layers, s->machine, w->strategy, &options, &w->planned, &w->why);
+        if (!searches(w)) w->status = make_plan(s, w, NULL, &w->planned, &w->why);
         w->is_made = true;
     }
 }
