@@ -25,7 +25,7 @@ typedef struct tile {
 
 /* TensorRT's and CUTLASS' tiles on tensor cores, and some of those between them that cuBLAS has
  * where a warp group computes them (nvjet, with a side of any multiple of 8: these do as well). On
- * CUDA cores those of cuBLAS, which names its kernels by them, and for up to eight rows blocks that
+ * CUDA cores those of cuBLAS, which names its kernels by them, and for up to 16 rows blocks that
  * read rows of B (a GEMV). */
 static const tile tiles[] = {
     {TENSOR, 128, 128, 0, 256, 0, 0},    {TENSOR, 64, 64, 0, 128, 0, 0},
@@ -47,7 +47,7 @@ static const tile tiles[] = {
     {CUDA, 64, 128, 2, 128, 8, 8},       {CUDA, 64, 32, 2, 64, 8, 4},
     {CUDA, 128, 32, 3, 128, 8, 4},       {CUDA, 256, 128, 3, 256, 16, 8},
     {VECTOR, 1, 32, 0, 256, 0, 0},       {VECTOR, 1, 8, 2, 256, 0, 0},
-    {VECTOR, 8, 8, 0, 128, 8, 1},
+    {VECTOR, 8, 8, 0, 128, 8, 1},        {VECTOR, 16, 8, 1, 128, 8, 1},
 };
 #define N_TILES (sizeof tiles / sizeof tiles[0])
 
