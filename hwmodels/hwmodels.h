@@ -29,8 +29,9 @@ typedef struct ep_gpu_kernels {
     double window_setup_us; /* of a convolution with a window: what its library does before */
     int64_t fp32_sums;      /* 1: FP16 products are added up in FP32, 0: in FP16 */
     /* of products that are no convolutions; 0: all the same */
-    double cluster_blocks; /* FP16: blocks that share what they load, in tiles of warp groups */
-    int64_t int8_columns;  /* INT8: n of which is no multiple of this has the largest tile only */
+    double cluster_blocks;   /* FP16: blocks that share what they load, in tiles of warp groups */
+    int64_t int8_columns;    /* INT8: n of which is no multiple of this has the largest tile only */
+    double int8_warp_passes; /* INT8: of operands through shared memory, while the math waits */
 } ep_gpu_kernels;
 
 typedef struct ep_gpu {

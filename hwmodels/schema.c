@@ -88,6 +88,9 @@ static const ep__field kernels_rows[] = {
     INTEGER(ep_gpu_kernels, int8_columns, OPTIONAL, 0, 1024,
             "INT8 products that are no convolutions: small tiles need multiples of as many "
             "columns; 0: of any"),
+    NUMBER(ep_gpu_kernels, int8_warp_passes, OPTIONAL, 0, 64,
+           "INT8 products that are no convolutions: shared_passes of kernels whose warps read "
+           "operands and multiply in turn; 0: they do both at a time"),
 };
 TABLE(kernels_block, ep_gpu_kernels, kernels_rows);
 

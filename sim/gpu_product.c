@@ -84,6 +84,7 @@ static void add_library(const ep_gpu *gpu, ep_precision precision, ep_product *p
     if (precision == EP_FP16 && kernels->cluster_blocks > 1) p->cluster = kernels->cluster_blocks;
     p->is_ragged = precision == EP_INT8 && kernels->int8_columns > 0 &&
                    fmod(p->n, (double)kernels->int8_columns) > 0;
+    if (precision == EP_INT8 && p->is_ragged == 0) p->warp_passes = kernels->int8_warp_passes;
 }
 
 ep_product ep__gpu_product(const ep_gpu *gpu, const ep_plan *plan, const ep_kernel *kernel,

@@ -25,7 +25,7 @@ typedef struct tile {
 
 /* TensorRT's and CUTLASS' tiles on tensor cores, and some of those between them that cuBLAS has
  * where a warp group computes them (nvjet, with a side of any multiple of 8: these do as well). On
- * CUDA cores those of cuBLAS, which names its kernels by them, and for up to eight rows blocks that
+ * CUDA cores those of cuBLAS, which names its kernels by them, and for up to 16 rows blocks that
  * read rows of B (a GEMV). */
 static const tile tiles[] = {
     {TENSOR, 128, 128, 0, 256, 0, 0},    {TENSOR, 64, 64, 0, 128, 0, 0},
@@ -47,7 +47,7 @@ static const tile tiles[] = {
     {CUDA, 64, 128, 2, 128, 8, 8},       {CUDA, 64, 32, 2, 64, 8, 4},
     {CUDA, 128, 32, 3, 128, 8, 4},       {CUDA, 256, 128, 3, 256, 16, 8},
     {VECTOR, 1, 32, 0, 256, 0, 0},       {VECTOR, 1, 8, 2, 256, 0, 0},
-    {VECTOR, 8, 8, 0, 128, 8, 1},
+    {VECTOR, 8, 8, 0, 128, 8, 1},        {VECTOR, 16, 8, 1, 128, 8, 1},
 };
 #define N_TILES (sizeof tiles / sizeof tiles[0])
 
@@ -119,13 +119,12 @@ static bool suits(const tile *t, const ep_product *p, ep_precision precision, in
 }
 
 /* Multiply-accumulates an SM and cycle. TF32 is added up in FP32. */
-static double rate(const ep_gpu *gpu, const tile *t, const ep_product *p, ep_precision precision)
+static double rate(const ep_gpu *gpu, const tile *t, ep_precision precision)
 {
     const ep_gpu_kernels *k = &gpu->kernels;
     if (!on_tensor_cores(t)) return gpu->fp32_fma * k->sustained_fp32;
     switch (precision) {
-    case EP_INT8:
-        return gpu->tensor_int8 * (p->is_ragged > 0 ? k->sustained_fp16 : k->sustained_int8);
+    case EP_INT8: return gpu->tensor_int8 * k->sustained_int8;
     case EP_FP16:
         return gpu->tensor_fp16 * (k->fp32_sums ? gpu->fp32_accumulate_ratio : 1) *
                k->sustained_fp16;
@@ -181,9 +180,10 @@ static void add_steps(const ep_gpu *gpu, const ep_product *p, ep_precision preci
     const double stored_n = t->n * (tensor ? p->b_share : 1);
     const double speedup = tensor ? p->speedup : 1;
     const double slice_bytes = (t->m + stored_n) * slice * bytes;
-    const double math = t->m * t->n * slice / (rate(gpu, t, p, precision) * speedup);
+    const double math = t->m * t->n * slice / (rate(gpu, t, precision) * speedup);
     const double all_steps = p->chain * steps;
-    if (tensor) phases->tensor_tile_cycles = all_steps * math;
+    const double reading = p->warp_passes * slice_bytes / gpu->shared_bytes_per_clock;
+    if (tensor) phases->tensor_tile_cycles = all_steps * (math + reading);
     phases->cuda_tile_cycles = p->exponentials * t->m * t->n / gpu->sfu;
     if (!tensor) phases->cuda_tile_cycles += all_steps * math;
     phases->shared_tile_cycles =

@@ -68,8 +68,9 @@ typedef struct ep_product {
     double epilogue_bytes; /* of results, and of what is added to them */
     double dram_bytes, macs;
     double setup_ns;
-    double cluster;   /* blocks that share what they load from L2; more than 1: warp groups */
-    double is_ragged; /* its n allows no small tile; 0 or 1, for there is no padding to hash */
+    double cluster;     /* blocks that share what they load from L2; more than 1: warp groups */
+    double is_ragged;   /* its n allows no small tile; 0 or 1, for there is no padding to hash */
+    double warp_passes; /* of operands through shared memory, while the tensor cores wait */
 } ep_product;
 
 /* What is remembered of searches for the fastest tactic; opaque. */

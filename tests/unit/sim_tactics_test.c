@@ -130,6 +130,18 @@ static void warp_groups_load_together(void **state)
     fixture_free(&f);
 }
 
+/* 64x64x64: 4096 x 64 / (4096 x 1) cycles of math and 3 x (64 + 64) x 64 / 128 of reading. */
+static void int8_warps_read_and_multiply_in_turn(void **state)
+{
+    (void)state;
+    fixture f = product(64, 64, 64, EP_INT8);
+    f.machine->gpu.kernels.sustained_int8 = 1;
+    ep_phases phases;
+    assert_true(find(&f, cost_of_product(&f, EP_INT8), "tile 64x64x64", &phases));
+    assert_true(fabs(phases.tensor_tile_cycles - (64 + 192)) < EXACT);
+    fixture_free(&f);
+}
+
 /* At every level of the search: there is no other. */
 static void odd_int8_columns_have_one_tile(void **state)
 {
@@ -154,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_small_fp32_tile_waits_for_shared_memory),
         cmocka_unit_test(fp32_tiles_take_what_those_of_cublas_take),
         cmocka_unit_test(warp_groups_load_together),
+        cmocka_unit_test(int8_warps_read_and_multiply_in_turn),
         cmocka_unit_test(odd_int8_columns_have_one_tile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
