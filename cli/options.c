@@ -24,10 +24,17 @@ static ep_status unknown_option(const ep__command *command, const char *word, ep
                    meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }
 
+/* "--layer-precisions", also as trtexec spells it: "--layerPrecisions"; "--noTF32". */
 static bool has_name(const ep__option *option, const char *word)
 {
-    const size_t length = strlen(option->name);
-    return strncmp(word, option->name, length) == 0 && (!word[length] || word[length] == '=');
+    const char *name = option->name;
+    while (*name && *word && *word != '=') {
+        const bool capital = *word >= 'A' && *word <= 'Z';
+        if (capital && *name == '-') name++;
+        if (*name++ != (capital ? *word - 'A' + 'a' : *word)) return false;
+        word++;
+    }
+    return !*name && (!*word || *word == '=');
 }
 
 static bool repeats(const ep__option *option)

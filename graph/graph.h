@@ -536,6 +536,7 @@ typedef struct ep_plan {
     const ep_device *device;       /* per layer */
     const ep_precision *precision; /* per layer */
     const uint32_t *subgraph;      /* per layer; EP_NO_INDEX on the GPU */
+    const uint32_t *order;         /* layers in execution order; those of a subgraph are in a row */
     const bool *leaves;            /* per tensor (at roots): a network output, or read outside the
                                       subgraph, or the GPU, that writes it */
     uint32_t n_subgraphs;
@@ -544,7 +545,7 @@ typedef struct ep_plan {
     const ep_kernel *kernels;       /* in execution order */
     const ep_dla_place *dla_places; /* per tensor; NULL: all in DRAM */
     double crossing_bytes;          /* what its reformats move between GPU and DLA; 0: not known */
-    uint32_t transitions;           /* (tensor, destination device) pairs that cross devices */
+    uint32_t transitions;           /* (tensor, destination) pairs that cross between GPU and DLA */
     uint32_t io_reformats;          /* reformats of network inputs and outputs */
     bool native_io;          /* network inputs come as their first kernels like them, and outputs
                                 leave as their producers write them; else in linear layout */
@@ -554,5 +555,9 @@ typedef struct ep_plan {
  any number */
     bool sparse[EP_DEVICE_COUNT]; /* weights are 2:4 sparse wherever that device gains from it */
 } ep_plan;
+
+/* The last device of a DLA that the plan uses, EP_GPU: none; does it use both? */
+ep_device ep_plan_last_core(const ep_plan *plan);
+bool ep_plan_uses_both_cores(const ep_plan *plan);
 
 #endif
