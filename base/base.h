@@ -7,6 +7,7 @@
  *   arena    memory for what lives as long as a network or a plan
  *   text     a string that grows
  *   names    a map from strings to indices
+ *   hashes   SHA-256
  *   file     read-only mappings, and writes that cannot harm what is on disk
  *   sizes    overflow-checked arithmetic
  *
@@ -186,6 +187,15 @@ void ep_names_free(ep_names *names); /* accepts NULL */
 ep_status ep_names_put(ep_names *names, const char *key, uint32_t value, ep_error *err);
 /* EP_NO_INDEX when absent. */
 uint32_t ep_names_get(const ep_names *names, const char *key);
+
+/* ---- hashes -------------------------------------------------------------------------------- */
+
+#define EP_SHA256_TEXT 65
+
+/* SHA-256 (FIPS 180-4) as 64 hexadecimal digits, as sha256sum prints it. */
+void ep_sha256(const void *bytes, size_t size, char text[EP_SHA256_TEXT]);
+/* The same of a file. EP_BAD_FILE: as ep_map_open. */
+ep_status ep_file_sha256(const char *path, char text[EP_SHA256_TEXT], ep_error *err);
 
 /* ---- threads ------------------------------------------------------------------------------- */
 

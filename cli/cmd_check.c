@@ -13,6 +13,7 @@ enum {
     MODE_FILE,
     MODE,
     PRECISION,
+    CALIB,
     DLA,
     DLA_SOFTWARE,
     STANDALONE,
@@ -35,6 +36,7 @@ static const ep__option options[N_OPTIONS] = {
     [MODE_FILE] = EP__OPTION_MODE_FILE,
     [MODE] = {"--mode", "NAME", "power mode (default: the first that powers the DLA)"},
     [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
+    [CALIB] = EP__OPTION_CALIB_CACHE,
     [DLA] = {"--dla", "0|1|both", "DLA core to plan for (default: 0)"},
     [DLA_SOFTWARE] = {"--dla-software", "V", "whose limits hold: short for --set dla_software=V"},
     [STANDALONE] = {"--standalone", NULL,
@@ -96,7 +98,8 @@ static ep_status check_options(job *j, ep_error *err)
                                        .model = {.batch = given[BATCH],
                                                  .shapes = given[SHAPES],
                                                  .min_shapes = given[MIN_SHAPES],
-                                                 .max_shapes = given[MAX_SHAPES]},
+                                                 .max_shapes = given[MAX_SHAPES],
+                                                 .calib = given[CALIB]},
                                        .full = given[FULL]};
     return EP_OK;
 }

@@ -1,9 +1,31 @@
+#include <string.h>
+
 #include "cli/commands.h"
 #include "cli/execution.h"
+#include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/precisions.h"
 #include "report/report.h"
 
-enum { INPUT, LAYERS, ATOL, RTOL, THREADS, MAX_MEMORY, BATCH, SHAPES, JSON, N_OPTIONS };
+enum {
+    INPUT,
+    LAYERS,
+    ATOL,
+    RTOL,
+    STRATEGY,
+    DLA,
+    NO_TF32,
+    HW,
+    SET,
+    CALIB,
+    SAVE_CALIB,
+    THREADS,
+    MAX_MEMORY,
+    BATCH,
+    SHAPES,
+    JSON,
+    N_OPTIONS
+};
 
 static const ep__option options[N_OPTIONS] = {
     [INPUT] = EP__OPTION_INPUT,
@@ -12,6 +34,13 @@ static const ep__option options[N_OPTIONS] = {
               "exit code 1 when a |b - a| is above atol + rtol |a|, or something cannot\n"
               "be compared; names the first tensor (default: 0 with --rtol)"},
     [RTOL] = {"--rtol", "X", "the same (default: 0 with --atol)"},
+    [STRATEGY] = {"--strategy", "NAME", "of planned sides (default: gpu)"},
+    [DLA] = {"--dla", "0|1|both|none", "of planned sides (default: 0 where there is one)"},
+    [NO_TF32] = {"--no-tf32", NULL, "of planned sides: FP32 math without TF32"},
+    [HW] = EP__OPTION_HW,
+    [SET] = EP__OPTION_SET,
+    [CALIB] = EP__OPTION_CALIB,
+    [SAVE_CALIB] = EP__OPTION_SAVE_CALIB,
     [THREADS] = EP__OPTION_THREADS,
     [MAX_MEMORY] = EP__OPTION_MAX_MEMORY,
     [BATCH] = EP__OPTION_BATCH,
@@ -36,13 +65,80 @@ static ep_status read_options(const ep__args *args, ep_arena *arena, ep_compare_
     return ep__execution_options(&execution_given, arena, &out->run, err);
 }
 
-static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_error *err)
+/* ---- the two sides ------------------------------------------------------------------------- */
+
+/* A side that is no file: a precision to plan the model in. Plain FP32 is no plan. */
+typedef struct side {
+    const char *path, *label; /* NULL: the path */
+    bool is_planned;
+    ep_execution_plan plan;
+} side;
+
+/* The words that stand for a precision; tf32 is what a plan in FP32 has. */
+static bool find_word(const char *text, bool *is_planned, ep_precision_choice *out)
+{
+    static const struct {
+        const char *word;
+        bool is_planned;
+        ep_precision_choice precision;
+    } rows[] = {{"fp32", false, EP_CHOOSE_FP32},
+                {"tf32", true, EP_CHOOSE_FP32},
+                {"fp16", true, EP_CHOOSE_FP16},
+                {"int8", true, EP_CHOOSE_INT8},
+                {"best", true, EP_CHOOSE_BEST}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(text, rows[i].word) != 0) continue;
+        *is_planned = rows[i].is_planned;
+        *out = rows[i].precision;
+        return true;
+    }
+    return false;
+}
+
+static ep_status read_side(const char *text, const char *model, const ep_execution_plan *plan,
+                           ep_arena *arena, side *out, ep_error *err)
+{
+    ep_precision_choice precision;
+    *out = (side){.path = text};
+    if (!find_word(text, &out->is_planned, &precision)) return EP_OK;
+    EP_FAIL_IF(!model, err, EP_BAD_USAGE, "%s of which network? plan compare MODEL.onnx %s B", text,
+               text);
+    out->path = model;
+    out->plan = *plan;
+    out->plan.options.precision = precision;
+    const char *as = out->is_planned ? ep__precisions_text(&out->plan, arena) : text;
+    if (as) out->label = ep_arena_printf(arena, "%s in %s", model, as);
+    return out->label ? EP_OK : ep_fail_memory(err);
+}
+
+/* MODEL A B, A B, or MODEL B, where A is the model as it is. */
+static ep_status read_sides(const ep__args *args, const ep_execution_plan *plan, ep_arena *arena,
+                            side sides[2], ep_error *err)
+{
+    const char *const *at = args->operands.at;
+    const bool three = args->operands.n == 3;
+    const char *a = three ? at[1] : at[0], *b = three ? at[2] : at[1];
+    EP_TRY(read_side(a, three ? at[0] : NULL, plan, arena, &sides[0], err));
+    EP_TRY(read_side(b, at[0], plan, arena, &sides[1], err));
+    EP_FAIL_IF(three && (!sides[0].label || !sides[1].label), err, EP_BAD_USAGE,
+               "%s: with MODEL.onnx first, A and B are each fp32, tf32, fp16, int8 or best",
+               sides[0].label ? b : a);
+    return EP_OK;
+}
+
+static ep_status compare(ep_arena *arena, const ep__args *args, const ep_execution_plan *plan,
+                         ep_text *out, ep_error *err)
 {
     ep_compare_options compare_options;
+    side sides[2];
     EP_TRY(read_options(args, arena, &compare_options, err));
+    EP_TRY(read_sides(args, plan, arena, sides, err));
+    compare_options.label_a = sides[0].label;
+    compare_options.label_b = sides[1].label;
+    if (sides[0].is_planned) compare_options.plan_a = &sides[0].plan;
+    if (sides[1].is_planned) compare_options.plan_b = &sides[1].plan;
     ep_comparison *comparison;
-    EP_TRY(
-        ep_compare(args->operands.at[0], args->operands.at[1], &compare_options, &comparison, err));
+    EP_TRY(ep_compare(sides[0].path, sides[1].path, &compare_options, &comparison, err));
     ep_status status = args->given[JSON] ? ep_report_comparison_json(comparison, out, err)
                                          : ep_report_comparison(comparison, args->width, out, err);
     if (status == EP_OK) status = ep_comparison_gate(comparison, err);
@@ -50,23 +146,38 @@ static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_
     return status;
 }
 
+static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_error *err)
+{
+    const char *const *given = args->given;
+    const ep__precisions_given plan_given = {.hw = given[HW],
+                                             .strategy = given[STRATEGY],
+                                             .dla = given[DLA],
+                                             .save_calib = given[SAVE_CALIB],
+                                             .no_tf32 = given[NO_TF32],
+                                             .sets = args->all[SET],
+                                             .calib = args->all[CALIB]};
+    ep__precisions precisions;
+    ep_status status = ep__precisions_load(&plan_given, &precisions, err);
+    if (status == EP_OK) status = compare(arena, args, &precisions.plan, out, err);
+    ep__precisions_free(&precisions);
+    return status;
+}
+
 static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
-    ep_arena *arena = ep_arena_new();
-    if (!arena) return ep_fail_memory(err);
-    const ep_status status = run_in(arena, args, out, err);
-    ep_arena_free(arena);
-    return status;
+    return ep__run_in_arena(run_in, args, out, err);
 }
 
 const ep__command ep__cmd_compare = {
     .name = "compare",
     .summary = "Compares what two networks compute from the same input (docs/execution.md).\n"
                "A and B are each MODEL.onnx or a folder that plan run --output wrote; A is the "
-               "reference.",
-    .operand = "A B",
+               "reference.\n"
+               "After MODEL.onnx they are fp32, tf32, fp16, int8 or best: the model planned in "
+               "that.",
+    .operand = "[MODEL.onnx] A B",
     .min_operands = 2,
-    .max_operands = 2,
+    .max_operands = 3,
     .n_options = N_OPTIONS,
     .options = options,
     .run = run,

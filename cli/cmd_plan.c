@@ -4,6 +4,8 @@
 #include "cli/limits.h"
 #include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/plan_file.h"
+#include "cli/plans.h"
 #include "cli/workload.h"
 #include "planner/planner.h"
 #include "report/report.h"
@@ -22,10 +24,20 @@ enum {
     COPIES,
     CPU_GBPS,
     PRECISION,
+    CALIB,
     NO_TF32,
     STRATEGY,
+    OBJECTIVE,
+    DEADLINE_MS,
+    MAX_POWER_W,
+    MAX_SUBGRAPHS,
     DLA,
     NO_FALLBACK,
+    LAYER_DEVICES,
+    LAYER_PRECISIONS,
+    SAVE,
+    LOAD,
+    RETUNE,
     IO,
     BATCH,
     SHAPES,
@@ -65,12 +77,27 @@ static const ep__option options[N_OPTIONS] = {
     [COPIES] = {"--copies", NULL, "inputs come from the host and outputs go there, copied"},
     [CPU_GBPS] = {"--cpu-gbps", "N", "what the CPU reads and writes meanwhile (default: 0)"},
     [PRECISION] = {"--precision", "NAME", "int8 (the default; FP16 allowed), fp16, fp32 or best"},
+    [CALIB] = EP__OPTION_CALIB_CACHE,
     [NO_TF32] = {"--no-tf32", NULL, "FP32 math without TF32 tensor cores"},
-    [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy (default: all)"},
+    [STRATEGY] = {"--strategy", "NAME|all", "gpu, greedy, best (default: all; docs/placement.md)"},
+    [OBJECTIVE] = {"--objective", "NAME",
+                   "what best improves: latency (the default), energy, throughput or edp"},
+    [DEADLINE_MS] = {"--deadline-ms", "MS", "best: a batch takes no longer"},
+    [MAX_POWER_W] = {"--max-power-w", "W", "best: the module draws no more"},
+    [MAX_SUBGRAPHS] = {"--max-subgraphs", "N", "best: no more on the DLA"},
     [DLA] = {"--dla", "0|1|both|none",
              "DLA core to plan for (default: 0 where there is one);\n"
              "both: batches go to the cores in turn"},
     [NO_FALLBACK] = {"--no-fallback", NULL, "a layer that the DLA refuses is an error"},
+    [LAYER_DEVICES] = {"--layer-device-types", "SPEC",
+                       "pins layers to devices: conv1:DLA,fc*:GPU (docs/cli.md)"},
+    [LAYER_PRECISIONS] = {"--layer-precisions", "SPEC", "the same to precisions: conv1:fp16"},
+    [SAVE] = {"--save", "PLAN.json",
+              "writes the last plan, as it is in the first mode (docs/plan-file.md)"},
+    [LOAD] = {"--load", "PLAN.json",
+              "the plan that --save wrote, with its options and, unless --mode says otherwise,\n"
+              "its mode"},
+    [RETUNE] = {"--retune", NULL, "searches the tactics of the plan anew"},
     [IO] = {"--io", "linear|native",
             "formats of inputs and outputs (default: linear, with reformats)"},
     [BATCH] = EP__OPTION_BATCH,
@@ -104,14 +131,14 @@ typedef struct planning {
     ep_plan_options plan_options;
     ep_arena *arena;
     ep_timings *timings; /* NULL: none are kept */
+    ep_plan_file *file;  /* --load; NULL: plans are made */
+    ep_report_loaded loaded;
     ep_machine *machine;
     ep__model model;
     uint32_t n_modes;
     const ep_mode **modes;
-    uint32_t n_plans;
-    ep_planned **planned; /* NULL until made */
-    ep_report_plan *plans;
     ep__limits limits;
+    ep__plans plans;
 } planning;
 
 static bool is_all(const char *text)
@@ -138,19 +165,34 @@ static bool is_workload(const planning *job)
     return job->given[MODEL] || job->given[STREAMS] || job->given[SCENARIO];
 }
 
+/* As given, or as the plan file has it. */
+static ep_plan_file_texts texts_of(const planning *job)
+{
+    const char *const *given = job->given;
+    if (job->file) return job->file->texts;
+    return (ep_plan_file_texts){.batch = given[BATCH],
+                                .shapes = given[SHAPES],
+                                .min_shapes = given[MIN_SHAPES],
+                                .max_shapes = given[MAX_SHAPES],
+                                .layer_device_types = given[LAYER_DEVICES],
+                                .layer_precisions = given[LAYER_PRECISIONS]};
+}
+
 static ep__workload_request workload_request(const planning *job)
 {
     const char *const *given = job->given;
+    const ep_plan_file_texts texts = texts_of(job);
     return (ep__workload_request){.machine = job->machine,
                                   .n_modes = job->n_modes,
                                   .modes = job->modes,
                                   .plan_options = job->plan_options,
                                   .model = job->args->operands.n ? job->args->operands.at[0] : NULL,
                                   .models = job->args->all[MODEL],
-                                  .model_options = {.batch = given[BATCH],
-                                                    .shapes = given[SHAPES],
-                                                    .min_shapes = given[MIN_SHAPES],
-                                                    .max_shapes = given[MAX_SHAPES]},
+                                  .model_options = {.batch = texts.batch,
+                                                    .shapes = texts.shapes,
+                                                    .min_shapes = texts.min_shapes,
+                                                    .max_shapes = texts.max_shapes,
+                                                    .calib = given[CALIB]},
                                   .streams = given[STREAMS],
                                   .scenario = given[SCENARIO],
                                   .rate = given[RATE],
@@ -164,10 +206,31 @@ static ep__workload_request workload_request(const planning *job)
                                   .width = job->args->width};
 }
 
+/* A plan file has options of its own, and no clocks but those of its mode. */
+static ep_status check_plan_files(const char *const *given, ep_error *err)
+{
+    static const int of_plan[] = {
+        PRECISION, NO_TF32,       STRATEGY,         DLA,        NO_FALLBACK, IO,     BATCH, SHAPES,
+        LEVEL,     LAYER_DEVICES, LAYER_PRECISIONS, MIN_SHAPES, MAX_SHAPES,  TIMINGS};
+    static const int of_clocks[] = {GOVERNOR, AMBIENT, HEATSINK, DURATION};
+    for (size_t i = 0; given[LOAD] && i < sizeof of_plan / sizeof *of_plan; i++) {
+        EP_FAIL_IF(given[of_plan[i]], err, EP_BAD_USAGE, "%s: the plan of --load has its own",
+                   options[of_plan[i]].name);
+    }
+    for (size_t i = 0; given[SAVE] && i < sizeof of_clocks / sizeof *of_clocks; i++) {
+        EP_FAIL_IF(given[of_clocks[i]], err, EP_BAD_USAGE,
+                   "%s: a plan is saved at the clocks of its mode", options[of_clocks[i]].name);
+    }
+    EP_FAIL_IF(given[RETUNE] && !given[LOAD], err, EP_BAD_USAGE, "--retune goes with --load");
+    return EP_OK;
+}
+
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY, DLA, LAYERS};
+    static const int of_one_plan[] = {STRATEGY,         OBJECTIVE, DEADLINE_MS, MAX_POWER_W,
+                                      MAX_SUBGRAPHS,    DLA,       LAYERS,      LAYER_DEVICES,
+                                      LAYER_PRECISIONS, SAVE,      LOAD};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
@@ -178,6 +241,7 @@ static ep_status check_kinds(const planning *job, ep_error *err)
         EP_FAIL_IF(!is_workload(job) && given[of_workloads[i]], err, EP_BAD_USAGE,
                    "%s goes with --streams, --scenario or --model", options[of_workloads[i]].name);
     }
+    EP_TRY(check_plan_files(given, err));
     EP_FAIL_IF(given[GANTT] && (given[JSON] || given[CSV]), err, EP_BAD_USAGE,
                "--gantt is for people: not with --json or --csv");
     const ep__workload_request request = workload_request(job);
@@ -216,77 +280,45 @@ static ep_status check_options(planning *job, ep_error *err)
                                           .no_tf32 = given[NO_TF32],
                                           .search.level = (int)level - EP_SEARCH_LEVEL_DEFAULT,
                                           .io = (ep_io)io};
+    const ep__goal_texts goal = {.objective = given[OBJECTIVE],
+                                 .deadline_ms = given[DEADLINE_MS],
+                                 .max_power_w = given[MAX_POWER_W],
+                                 .max_subgraphs = given[MAX_SUBGRAPHS]};
+    return ep__goal_parse(&goal, is_all(given[STRATEGY]) ? NULL : given[STRATEGY],
+                          &job->plan_options, err);
+}
+
+static ep_status load_plan_file(planning *job, ep_error *err)
+{
+    if (!job->given[LOAD]) return EP_OK;
+    EP_TRY(ep_plan_file_load(job->given[LOAD], &job->file, err));
+    job->plan_options = job->file->options;
+    job->loaded.file = job->file;
+    job->loaded.retuned = job->given[RETUNE];
     return EP_OK;
 }
 
 static ep_status load_machine(planning *job, ep_error *err)
 {
+    const char *hw = job->given[HW], *mode = job->given[MODE];
+    if (job->file && !hw) hw = job->file->machine;
+    if (job->file && !mode) mode = job->file->mode;
     const ep_machine_options machine_options =
         ep__machine_options(job->args->all[SET], job->given[MODE_FILE]);
-    EP_TRY(ep__machine_load(job->given[HW], &machine_options, &job->machine, err));
-    if (!job->given[DLA] && job->machine->dla.cores == 0) job->plan_options.dla = EP_DLA_NONE;
-    return ep__modes_choose(job->machine, job->given[MODE], job->arena, &job->modes, &job->n_modes,
-                            err);
+    EP_TRY(ep__machine_load(hw, &machine_options, &job->machine, err));
+    if (!job->file && !job->given[DLA] && job->machine->dla.cores == 0)
+        job->plan_options.dla = EP_DLA_NONE;
+    return ep__modes_choose(job->machine, mode, job->arena, &job->modes, &job->n_modes, err);
 }
 
-static uint32_t count_strategies(void)
+static ep_status read_pins(planning *job, ep_error *err)
 {
-    uint32_t n = 0;
-    while (ep_strategy_name(n)) n++;
-    return n;
-}
-
-/* Makes the plans asked for. Without a DLA all strategies are the first: the GPU alone. */
-static ep_status make_plans(planning *job, ep_error *err)
-{
-    const bool all = is_all(job->given[STRATEGY]);
-    const uint32_t n = all && job->plan_options.dla != EP_DLA_NONE ? count_strategies() : 1;
-    job->planned = EP_NEW(job->arena, ep_planned *, n);
-    job->plans = EP_NEW(job->arena, ep_report_plan, n);
-    if (!job->planned || !job->plans) return ep_fail_memory(err);
-    job->n_plans = n;
-    for (uint32_t p = 0; p < n; p++) {
-        const char *name = all ? ep_strategy_name(p) : job->given[STRATEGY];
-        EP_TRY(ep_plan_make(job->model.layers, job->machine, name, &job->plan_options,
-                            &job->planned[p], err));
-        job->plans[p].planned = job->planned[p];
-        EP_TRY(ep_sim_footprint(&job->planned[p]->plan, job->arena, &job->plans[p].footprint, err));
-    }
-    return EP_OK;
-}
-
-/* Runs one plan in all modes; `*n_ran` counts those that it can run in. */
-static ep_status run_plan(planning *job, ep_report_plan *plan, uint32_t *n_ran, ep_error *err)
-{
-    ep_run *runs = EP_NEW(job->arena, ep_run, job->n_modes);
-    const char **cannot_run = EP_NEW(job->arena, const char *, job->n_modes);
-    ep_report_limited *limited = EP_NEW(job->arena, ep_report_limited, job->n_modes);
-    if (!runs || !cannot_run || !limited) return ep_fail_memory(err);
-    const bool has_limits = job->limits.governor || job->limits.heat;
-    for (uint32_t m = 0; m < job->n_modes; m++) {
-        const ep_point point = ep_point_of(job->machine, job->modes[m]);
-        const bool both = job->plan_options.dla == EP_DLA_BOTH && point.dla_cores > 1;
-        const ep_run_options run_options = {.batch = job->model.network->batch_to,
-                                            .dla_cores = both ? 2 : 1};
-        const ep_status status = ep_sim_run(&plan->planned->plan, plan->planned->costs, &point,
-                                            &run_options, job->arena, &runs[m], err);
-        if (status == EP_OK) {
-            ++*n_ran;
-            if (has_limits) {
-                EP_TRY(ep__limits_apply(&job->limits, job->machine, plan->planned, job->modes[m],
-                                        &run_options, job->arena, &runs[m], &limited[m], err));
-            }
-        } else if (status == EP_INFEASIBLE) {
-            cannot_run[m] = ep_arena_string(job->arena, err->text, strlen(err->text));
-            if (!cannot_run[m]) return ep_fail_memory(err);
-        } else {
-            return status;
-        }
-    }
-    plan->runs = runs;
-    if (has_limits) plan->limited = limited;
-    plan->cannot_run = cannot_run;
-    return EP_OK;
+    const char *const *given = job->given;
+    if (job->file || (!given[LAYER_DEVICES] && !given[LAYER_PRECISIONS])) return EP_OK;
+    EP_FAIL_IF(given[LAYER_DEVICES] && given[STRATEGY] && strcmp(given[STRATEGY], "gpu") == 0, err,
+               EP_BAD_USAGE, "--layer-device-types: strategy gpu leaves nothing to pin");
+    return ep_pins_parse(job->model.layers, given[LAYER_DEVICES], given[LAYER_PRECISIONS],
+                         job->arena, &job->plan_options.pins, err);
 }
 
 static ep_status write_tegrastats(const ep_report *report, const char *path, ep_error *err)
@@ -307,11 +339,17 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
                               .dla = job->plan_options.dla,
                               .n_modes = job->n_modes,
                               .modes = job->modes,
-                              .n_plans = job->n_plans,
-                              .plans = job->plans,
+                              .n_plans = job->plans.n_plans,
+                              .plans = job->plans.plans,
                               .show_layers = job->given[LAYERS],
                               .governor = job->limits.governor,
-                              .heat_options = job->limits.heat ? &job->limits.heat_options : NULL};
+                              .heat_options = job->limits.heat ? &job->limits.heat_options : NULL,
+                              .loaded = job->file ? &job->loaded : NULL};
+    if (job->given[SAVE]) {
+        const ep_plan_file_texts texts = texts_of(job);
+        EP_TRY(ep__plan_save(job->given[SAVE], &report, &job->plan_options, &texts,
+                             job->args->operands.at[0], err));
+    }
     if (job->given[TEGRASTATS]) EP_TRY(write_tegrastats(&report, job->given[TEGRASTATS], err));
     if (job->given[JSON]) return ep_report_json(&report, out, err);
     if (job->given[CSV]) return ep_report_csv(&report, out, err);
@@ -322,7 +360,7 @@ static ep_status write_report(const planning *job, ep_text *out, ep_error *err)
 static ep_status show_timeline(const planning *job, const ep__workload_request *request,
                                ep_text *out, ep_error *err)
 {
-    const ep_report_plan *plan = &job->plans[job->n_plans - 1];
+    const ep_report_plan *plan = &job->plans.plans[job->plans.n_plans - 1];
     const ep_planned *planned = plan->planned;
     const bool on_dla = planned->plan.n_subgraphs > 0;
     const ep_lane lane = {.name = job->model.network->name,
@@ -341,10 +379,20 @@ static ep_status plan_one(planning *job, const ep__workload_request *request, ep
                           ep_error *err)
 {
     EP_TRY(ep__model_load(request->model, &request->model_options, &job->model, err));
-    EP_TRY(make_plans(job, err));
-    uint32_t n_ran = 0;
-    for (uint32_t p = 0; p < job->n_plans; p++) EP_TRY(run_plan(job, &job->plans[p], &n_ran, err));
-    if (n_ran == 0) return EP_INFEASIBLE; /* `err` says why the last one cannot */
+    const char *strategy = job->file ? job->file->strategy : job->given[STRATEGY];
+    EP_TRY(read_pins(job, err));
+    job->plans = (ep__plans){.machine = job->machine,
+                             .layers = job->model.layers,
+                             .batch = job->model.network->batch_to,
+                             .n_modes = job->n_modes,
+                             .modes = job->modes,
+                             .options = &job->plan_options,
+                             .strategy = job->file || !is_all(strategy) ? strategy : NULL,
+                             .loaded = job->file ? &job->loaded : NULL,
+                             .model = request->model,
+                             .limits = &job->limits,
+                             .arena = job->arena};
+    EP_TRY(ep__plans_make(&job->plans, err));
     EP_TRY(write_report(job, out, err));
     return request->trace || request->gantt ? show_timeline(job, request, out, err) : EP_OK;
 }
@@ -354,6 +402,7 @@ static ep_status do_job(planning *job, ep_text *out, ep_error *err)
     EP_TRY(check_options(job, err));
     job->arena = ep_arena_new();
     if (!job->arena) return ep_fail_memory(err);
+    EP_TRY(load_plan_file(job, err));
     EP_TRY(load_machine(job, err));
     const ep__limit_texts limits = {.governor = job->given[GOVERNOR],
                                     .ambient = job->given[AMBIENT],
@@ -375,10 +424,11 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
     planning job = {.args = args, .given = args->given};
     const ep_status status = do_job(&job, out, err);
-    for (uint32_t p = 0; p < job.n_plans; p++) ep_planned_free(job.planned[p]);
+    ep__plans_free(&job.plans);
     ep__model_free(&job.model);
     ep_machine_free(job.machine);
     ep_timings_free(job.timings);
+    ep_plan_file_free(job.file);
     ep_arena_free(job.arena);
     return status;
 }

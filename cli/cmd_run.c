@@ -1,6 +1,8 @@
 #include "cli/commands.h"
 #include "cli/execution.h"
+#include "cli/machine.h"
 #include "cli/model.h"
+#include "cli/precisions.h"
 #include "report/report.h"
 
 enum {
@@ -9,6 +11,14 @@ enum {
     LAYERS,
     REPEAT,
     PROFILE,
+    PRECISION,
+    STRATEGY,
+    DLA,
+    NO_TF32,
+    HW,
+    SET,
+    CALIB,
+    SAVE_CALIB,
     THREADS,
     MAX_MEMORY,
     BATCH,
@@ -23,6 +33,16 @@ static const ep__option options[N_OPTIONS] = {
     [LAYERS] = {"--layers", NULL, "also every other tensor, in the report and in DIR"},
     [REPEAT] = {"--repeat", "N", "times N runs after one to warm up (default: one run, cold)"},
     [PROFILE] = {"--profile", NULL, "time by operator, and the slowest nodes"},
+    [PRECISION] = {"--precision", "NAME",
+                   "computes as a plan in int8, fp16, fp32 or best does (default: as the file has\n"
+                   "it)"},
+    [STRATEGY] = {"--strategy", "NAME", "of that plan (default: gpu)"},
+    [DLA] = {"--dla", "0|1|both|none", "of that plan (default: 0 where there is one)"},
+    [NO_TF32] = {"--no-tf32", NULL, "of that plan: FP32 math without TF32"},
+    [HW] = EP__OPTION_HW,
+    [SET] = EP__OPTION_SET,
+    [CALIB] = EP__OPTION_CALIB,
+    [SAVE_CALIB] = EP__OPTION_SAVE_CALIB,
     [THREADS] = EP__OPTION_THREADS,
     [MAX_MEMORY] = EP__OPTION_MAX_MEMORY,
     [BATCH] = EP__OPTION_BATCH,
@@ -45,6 +65,33 @@ static ep_status execute(const ep__args *args, ep_execution *execution, uint32_t
     return ep_report_execution(execution, &timing, shown, args->width, out, err);
 }
 
+/* The plan to compute by, if options ask for one. */
+static ep_status plan_of(const ep__args *args, ep__precisions *precisions,
+                         ep_execution_options *out, ep_error *err)
+{
+    static const int of_plans[] = {STRATEGY, DLA, NO_TF32, HW, SET, CALIB, SAVE_CALIB};
+    const char *const *given = args->given;
+    for (size_t i = 0; i < sizeof of_plans / sizeof *of_plans; i++) {
+        EP_FAIL_IF(given[of_plans[i]] && !given[PRECISION], err, EP_BAD_USAGE,
+                   "%s is about a plan: give --precision", options[of_plans[i]].name);
+    }
+    if (!given[PRECISION]) return EP_OK;
+    const ep__precisions_given plan_given = {.hw = given[HW],
+                                             .strategy = given[STRATEGY],
+                                             .dla = given[DLA],
+                                             .save_calib = given[SAVE_CALIB],
+                                             .no_tf32 = given[NO_TF32],
+                                             .sets = args->all[SET],
+                                             .calib = args->all[CALIB]};
+    uint32_t precision;
+    EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name, &precision,
+                            err));
+    EP_TRY(ep__precisions_load(&plan_given, precisions, err));
+    precisions->plan.options.precision = (ep_precision_choice)precision;
+    out->plan = &precisions->plan;
+    return EP_OK;
+}
+
 static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_error *err)
 {
     enum { REPEAT_MAX = 1000000 };
@@ -61,20 +108,21 @@ static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_
     }
     EP_TRY(ep__execution_options(&execution_given, arena, &execution_options, err));
     execution_options.session.keep_all = given[LAYERS] != NULL;
-    ep_execution *execution;
-    EP_TRY(ep_execution_new(args->operands.at[0], &execution_options, &execution, err));
-    const ep_status status = execute(args, execution, (uint32_t)repeat, out, err);
+    ep__precisions precisions = {0};
+    ep_execution *execution = NULL;
+    ep_status status = plan_of(args, &precisions, &execution_options, err);
+    if (status == EP_OK) {
+        status = ep_execution_new(args->operands.at[0], &execution_options, &execution, err);
+    }
+    if (status == EP_OK) status = execute(args, execution, (uint32_t)repeat, out, err);
     ep_execution_free(execution);
+    ep__precisions_free(&precisions);
     return status;
 }
 
 static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
-    ep_arena *arena = ep_arena_new();
-    if (!arena) return ep_fail_memory(err);
-    const ep_status status = run_in(arena, args, out, err);
-    ep_arena_free(arena);
-    return status;
+    return ep__run_in_arena(run_in, args, out, err);
 }
 
 const ep__command ep__cmd_run = {

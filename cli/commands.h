@@ -9,6 +9,8 @@ extern const ep__command ep__cmd_check;
 extern const ep__command ep__cmd_inspect;
 extern const ep__command ep__cmd_run;
 extern const ep__command ep__cmd_compare;
+extern const ep__command ep__cmd_show;
+extern const ep__command ep__cmd_diff;
 extern const ep__command ep__cmd_hw_list;
 extern const ep__command ep__cmd_hw_show;
 extern const ep__command ep__cmd_hw_check;

@@ -11,10 +11,12 @@
 
 /* The first runs when no subcommand is named. */
 static const ep__command *const commands[] = {
-    &ep__cmd_plan,         &ep__cmd_check,         &ep__cmd_inspect,   &ep__cmd_validate,
-    &ep__cmd_modes,        &ep__cmd_sweep,         &ep__cmd_run,       &ep__cmd_compare,
-    &ep__cmd_weights_fill, &ep__cmd_weights_strip, &ep__cmd_hw_list,   &ep__cmd_hw_show,
-    &ep__cmd_hw_check,     &ep__cmd_hw_diff,       &ep__cmd_hw_schema, &ep__cmd_hw_from_nvpmodel,
+    &ep__cmd_plan,     &ep__cmd_check,        &ep__cmd_inspect,
+    &ep__cmd_validate, &ep__cmd_modes,        &ep__cmd_sweep,
+    &ep__cmd_run,      &ep__cmd_compare,      &ep__cmd_show,
+    &ep__cmd_diff,     &ep__cmd_weights_fill, &ep__cmd_weights_strip,
+    &ep__cmd_hw_list,  &ep__cmd_hw_show,      &ep__cmd_hw_check,
+    &ep__cmd_hw_diff,  &ep__cmd_hw_schema,    &ep__cmd_hw_from_nvpmodel,
     &ep__cmd_rules,
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

@@ -18,6 +18,20 @@ static ep_status read_shapes(const char *prefix, const char *text, ep__model *mo
     return ep_fail_context(err, "%s", prefix);
 }
 
+static ep_status set_scales(ep__model *model, const char *path, ep_error *err)
+{
+    ep_scales scales;
+    if (!model->arena) model->arena = ep_arena_new();
+    if (!model->arena) return ep_fail_memory(err);
+    float *values = EP_NEW(model->arena, float, model->network->n_tensors);
+    if (!values) return ep_fail_memory(err);
+    EP_FAIL_IF(model->layers->quantized, err, EP_BAD_USAGE,
+               "--calib: %s has Q/DQ nodes, whose scales hold", model->network->path);
+    EP_TRY(ep_scales_read(path, model->arena, &scales, err));
+    EP_TRY(ep_scales_find(&scales, path, model->network, values, err));
+    return ep_layers_set_scales(model->layers, values, err);
+}
+
 ep_status ep__model_load(const char *path, const ep__model_options *given, ep__model *out,
                          ep_error *err)
 {
@@ -33,7 +47,8 @@ ep_status ep__model_load(const char *path, const ep__model_options *given, ep__m
                        err));
     EP_TRY(ep_network_load(path, &out->imported, err));
     EP_TRY(named(ep_specialize(out->imported, &options, &out->network, err), path, err));
-    return named(ep_layers_build(out->network, &out->layers, err), path, err);
+    EP_TRY(named(ep_layers_build(out->network, &out->layers, err), path, err));
+    return given->calib ? set_scales(out, given->calib, err) : EP_OK;
 }
 
 void ep__model_free(ep__model *model)

@@ -15,6 +15,10 @@
     {"--min-shapes", "SPEC", "smallest input shapes: dimensions that vary are dynamic"}
 #define EP__OPTION_MAX_SHAPES \
     {"--max-shapes", "SPEC", "largest input shapes: the network is planned for these"}
+#define EP__OPTION_CALIB_CACHE \
+    {"--calib", "FILE", \
+     "INT8 scales of a TensorRT calibration cache; INT8 is then only where tensors\n" \
+     "have one (default: scales are assumed, or those of Q/DQ nodes)"}
 /* clang-format on */
 
 /* Zero-initialise. */
@@ -27,7 +31,7 @@ typedef struct ep__model {
 
 /* What the options above were given, or NULL. */
 typedef struct ep__model_options {
-    const char *batch, *shapes, *min_shapes, *max_shapes;
+    const char *batch, *shapes, *min_shapes, *max_shapes, *calib;
 } ep__model_options;
 
 /* To be freed also when it fails. */

@@ -24,10 +24,17 @@ static ep_status unknown_option(const ep__command *command, const char *word, ep
                    meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }
 
+/* "--layer-precisions", also as trtexec spells it: "--layerPrecisions"; "--noTF32". */
 static bool has_name(const ep__option *option, const char *word)
 {
-    const size_t length = strlen(option->name);
-    return strncmp(word, option->name, length) == 0 && (!word[length] || word[length] == '=');
+    const char *name = option->name;
+    while (*name && *word && *word != '=') {
+        const bool capital = *word >= 'A' && *word <= 'Z';
+        if (capital && *name == '-') name++;
+        if (*name++ != (capital ? *word - 'A' + 'a' : *word)) return false;
+        word++;
+    }
+    return !*name && (!*word || *word == '=');
 }
 
 static bool repeats(const ep__option *option)
@@ -194,5 +201,14 @@ ep_status ep__parse_choice(const char *option, const char *text, const char *(*n
     const ep_status status = ep_fail(err, EP_BAD_USAGE, "%s is '%s', not one of %s", option, text,
                                      ep_text_cstr(&choices));
     ep_text_free(&choices);
+    return status;
+}
+
+ep_status ep__run_in_arena(ep__arena_body body, const ep__args *args, ep_text *out, ep_error *err)
+{
+    ep_arena *arena = ep_arena_new();
+    if (!arena) return ep_fail_memory(err);
+    const ep_status status = body(arena, args, out, err);
+    ep_arena_free(arena);
     return status;
 }

@@ -46,6 +46,11 @@ typedef struct ep__command {
 ep_status ep__options_parse(const ep__command *command, int argc, char *const *argv,
                             ep_arena *arena, ep__args *args, ep_error *err);
 
+/* What a command does with an arena of its own. */
+typedef ep_status (*ep__arena_body)(ep_arena *arena, const ep__args *args, ep_text *out,
+                                    ep_error *err);
+ep_status ep__run_in_arena(ep__arena_body body, const ep__args *args, ep_text *out, ep_error *err);
+
 /* `--help` or `-h` is among them. */
 bool ep__options_help(int argc, char *const *argv);
 

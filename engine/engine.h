@@ -73,6 +73,39 @@ typedef struct ep_array {
     void *data; /* an input's is not written to */
 } ep_array;
 
+/* A network made ready to run: memory planned, constants at hand and prepared once. */
+typedef struct ep_session ep_session;
+
+/* How the devices of a plan compute. Given to a session, every node computes as the kernel of the
+ * plan does that it belongs to:
+ *   - FP16: what a kernel reads and what it writes is rounded to half, beyond 65504 to infinity
+ *   - INT8: what it reads and writes is rounded to multiples of the tensor's scale, half to even,
+ *     from -128 to 127 of them; filters and matrices have a scale for each output channel, sums of
+ *     products and biases are 32-bit integers
+ *   - TF32: operands of products are rounded to 10 bits of mantissa
+ * and inside a kernel values are FP32. Only FLOAT tensors are rounded: a network of FLOAT16 rounds
+ * after each operator, as its file has it. Bodies of If, Loop and Scan compute as the file has
+ * them. */
+typedef struct ep_numerics {
+    const ep_network *imported; /* of which the session's network was made, and the plan's: its Q/DQ
+                                   pairs have the scales of weights */
+    const ep_plan *plan;
+    const ep_precision *stored; /* per tensor, at roots: as it lies in memory. All of these: the
+                                   indices of tensors are the same */
+    const float *scales;        /* per tensor: of INT8; 0: none. What only moves elements takes that
+                                   of its input */
+    const ep_session *reference; /* NULL, or a session of the same network that keeps all: kernels
+                                    read what its last run computed, not what came before them, so
+                                    that each shows the error of its own */
+} ep_numerics;
+
+/* What rounding did to a tensor: to each of its elements that was rounded. */
+typedef struct ep_loss {
+    uint64_t n;
+    uint64_t overflowed; /* FP16: finite, became infinite */
+    uint64_t saturated;  /* INT8: beyond -128 or 127 of its scale */
+} ep_loss;
+
 typedef struct ep_session_options {
     uint32_t threads;    /* 0: one a core. The results are the same bits for any number */
     uint64_t max_memory; /* bytes of all values alive at once, without the file's weights; 0: any */
@@ -81,14 +114,14 @@ typedef struct ep_session_options {
                           nobody trusts: a Loop may be endless */
     bool plain;        /* without oneDNN, also where it is there: slower */
     bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor) */
+    const ep_numerics *numerics; /* NULL: as the network has it. What it points to must outlive the
+                                    session */
 } ep_session_options;
-
-/* A network made ready to run: memory planned, constants at hand and prepared once. */
-typedef struct ep_session ep_session;
 
 /* `network` comes from ep_specialize with `to_run` and must outlive the session. Errors:
  * EP_UNSUPPORTED (an operator without a kernel; stripped weights: how many, the first by name),
- * EP_NO_MEMORY (max_memory: what is needed and by which node). */
+ * EP_NO_MEMORY (max_memory: what is needed and by which node), EP_BAD_USAGE (INT8 is planned for
+ * tensors without a scale: how many, the first by name). */
 ep_status ep_session_new(const ep_network *network, const ep_session_options *options,
                          ep_session **out, ep_error *err);
 void ep_session_free(ep_session *session); /* accepts NULL */
@@ -103,8 +136,36 @@ const ep_array *ep_session_output(const ep_session *session, uint32_t index);
 const ep_array *ep_session_tensor(const ep_session *session, uint32_t tensor);
 /* Of the last run: nanoseconds per node of the network. */
 const double *ep_session_node_ns(const ep_session *session);
+/* Of the last run: per tensor; NULL without numerics. */
+const ep_loss *ep_session_losses(const ep_session *session);
 /* The most bytes of values that were alive at once so far, scratch included. */
 uint64_t ep_session_peak_bytes(const ep_session *session);
+
+/* ---- INT8 scales --------------------------------------------------------------------------- */
+
+typedef struct ep_scale {
+    const char *name; /* of a tensor */
+    float scale;      /* the real value of 1; at least 0, where 0 is none */
+} ep_scale;
+
+/* A calibration cache of TensorRT. */
+typedef struct ep_scales {
+    const char *header; /* "TRT-8502-EntropyCalibration2": version and calibrator */
+    uint32_t n;
+    const ep_scale *at;
+} ep_scales;
+
+/* Reads the text form; `*out` lives in `arena`. EP_BAD_FILE with the place. */
+ep_status ep_scales_read(const char *path, ep_arena *arena, ep_scales *out, ep_error *err);
+/* The same from memory; `path` is for messages. */
+ep_status ep_scales_parse(const void *bytes, size_t size, const char *path, ep_arena *arena,
+                          ep_scales *out, ep_error *err);
+/* Replaces `path`, or leaves it as it was. */
+ep_status ep_scales_write(const char *path, const ep_scales *scales, ep_error *err);
+/* Sets out[t] of the tensors named, of one that is twice to the last. EP_BAD_FILE, with `path`:
+ * none is of this network. */
+ep_status ep_scales_find(const ep_scales *scales, const char *path, const ep_network *network,
+                         float *out, ep_error *err);
 
 /* ---- arrays -------------------------------------------------------------------------------- */
 

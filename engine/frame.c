@@ -4,6 +4,7 @@
 
 #include "engine/fused.h"
 #include "engine/integer.h"
+#include "engine/numerics.h"
 
 /* ---- making -------------------------------------------------------------------------------- */
 
@@ -158,6 +159,7 @@ void ep__frame_free(ep__frame *frame)
     ep__integer_free(frame->integer);
     ep__fused_free(frame->fused);
     free(frame->pieces);
+    ep__numerics_free(frame->numerics);
     free(frame->shapes.tensors);
     free(frame->cells);
     free(frame->lasting);

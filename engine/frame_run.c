@@ -4,6 +4,7 @@
 
 #include "engine/fused.h"
 #include "engine/integer.h"
+#include "engine/numerics.h"
 
 /* ---- shapes while running ------------------------------------------------------------------ */
 
@@ -186,7 +187,8 @@ static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__ker
     const bool one_value = (kernel->flags & EP__ONE_VALUE) != 0;
     if (one_value && outputs[0].n == 0) return EP_OK; /* there is no room for the one */
     const uint64_t left = limit_scratch(context);
-    ep_status status = ep__kernel_run(kernel, &call, err);
+    ep_status status = frame->numerics ? ep__numerics_run(frame, kernel, &call, err)
+                                       : ep__kernel_run(kernel, &call, err);
     status = count_scratch(context, left, status, err);
     if (status == EP_OK && one_value) spread(&outputs[0]);
     if (status == EP_OK && own_shape) status = adopt_outputs(frame, node, outputs, err);

@@ -62,7 +62,7 @@ static void find_kept_inputs(ep__frame *frame, const uint32_t *root)
 
 static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_error *err)
 {
-    if (!frame->context->keep_all) EP_TRY(ep__integer_find(frame, err));
+    if (!frame->context->by_node) EP_TRY(ep__integer_find(frame, err));
     ep__find_last_readers(frame);
     find_once(frame, constant);
     EP_TRY(ep__frame_run_once(frame, err));
@@ -71,8 +71,8 @@ static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_er
     find_kept_inputs(frame, root);
 #ifdef EP_ONEDNN
     /* what is fused has no tensors between its nodes */
-    if (!frame->context->keep_all && !frame->context->plain)
-        EP_TRY(ep__fused_make(frame, root, err));
+    const ep__context *context = frame->context;
+    if (!context->by_node && !context->plain) EP_TRY(ep__fused_make(frame, root, err));
 #endif
     EP_TRY(ep__plan_memory(frame, root, err));
     return ep__fused_place(frame, err);

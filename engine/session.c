@@ -1,5 +1,6 @@
 /* The session: what a program holds of a network that runs. */
 #include "engine/fused.h"
+#include "engine/numerics.h"
 
 #include <cblas.h>
 #include <stdlib.h>
@@ -22,10 +23,12 @@ static ep_status start(ep_session *session, const ep_network *network,
         .max_work = options->max_work ? options->max_work : UINT64_MAX,
         .plain = options->plain,
         .keep_all = options->keep_all,
+        .by_node = options->keep_all || options->numerics,
     };
     if (!session->context.scratch) return ep_fail_memory(err);
     EP_TRY(ep__frame_init(&session->frame, network, false, &session->context, err));
-    return ep__frame_prepare(&session->frame, err);
+    EP_TRY(ep__frame_prepare(&session->frame, err));
+    return options->numerics ? ep__numerics_init(&session->frame, options->numerics, err) : EP_OK;
 }
 
 ep_status ep_session_new(const ep_network *network, const ep_session_options *options,
@@ -79,6 +82,7 @@ ep_status ep_session_run(ep_session *session, const ep_array *inputs, ep_error *
 {
     ep__frame_clear(&session->frame);
     session->context.work = 0;
+    if (session->frame.numerics) ep__numerics_begin(&session->frame);
     EP_TRY(set_inputs(&session->frame, inputs, err));
     if (!session->frame.fused) return ep__frame_run(&session->frame, err);
     const uint32_t threads = ep__fused_threads(session->context.threads);
@@ -101,6 +105,11 @@ const ep_array *ep_session_tensor(const ep_session *session, uint32_t tensor)
 const double *ep_session_node_ns(const ep_session *session)
 {
     return session->frame.node_ns;
+}
+
+const ep_loss *ep_session_losses(const ep_session *session)
+{
+    return session->frame.numerics ? session->frame.numerics->losses : NULL;
 }
 
 uint64_t ep_session_peak_bytes(const ep_session *session)

@@ -58,9 +58,11 @@ typedef struct ep__context {
     ep_arena *scratch; /* of the kernel that runs */
     uint64_t max_work, work;
     bool plain, keep_all;
+    bool by_node; /* each node's results are looked at or rounded: nothing runs several at once */
 } ep__context;
 
 typedef struct ep__frame ep__frame;
+typedef struct ep__numerics ep__numerics; /* numerics.h */
 
 typedef ep_status (*ep__control)(ep__frame *frame, const ep_node *node, ep__frame *bodies,
                                  ep_error *err);
@@ -90,18 +92,19 @@ struct ep__frame {
     ep__context *context;
     const ep_network *network;
     bool is_body;
-    ep_network shapes;     /* the network with tensors of its own, in which shapes are inferred */
-    ep__cell *cells;       /* per tensor */
-    bool *lasting;         /* per tensor: its cell stays from run to run */
-    bool *kept;            /* per tensor: an input whose bytes are seen after the run */
-    uint32_t *last_reader; /* per tensor: the node after which its cell is cleared; EP_NO_INDEX:
-                              none */
-    ep__step *steps;       /* per node */
-    double *node_ns;       /* per node */
-    ep_array *operands;    /* inputs, then outputs, of the node that runs */
-    ep__cell places;       /* the planned memory */
-    void **place;          /* per tensor: where in it; NULL: a block of its own */
-    ep__piece *pieces;     /* other parts of it */
+    ep_network shapes;      /* the network with tensors of its own, in which shapes are inferred */
+    ep__cell *cells;        /* per tensor */
+    bool *lasting;          /* per tensor: its cell stays from run to run */
+    bool *kept;             /* per tensor: an input whose bytes are seen after the run */
+    uint32_t *last_reader;  /* per tensor: the node after which its cell is cleared; EP_NO_INDEX:
+                               none */
+    ep__step *steps;        /* per node */
+    double *node_ns;        /* per node */
+    ep_array *operands;     /* inputs, then outputs, of the node that runs */
+    ep__cell places;        /* the planned memory */
+    void **place;           /* per tensor: where in it; NULL: a block of its own */
+    ep__numerics *numerics; /* of a plan; NULL: as the network has it */
+    ep__piece *pieces;      /* other parts of it */
     uint32_t n_pieces, piece_room;
     ep__integer *integer; /* NULL: nothing is run in integers */
     ep__fused *fused;     /* NULL: every node is run by its kernel */

@@ -458,13 +458,18 @@ typedef struct ep_layers {
                                  pair that it comes through; 0: none */
     const bool *is_quantized; /* per tensor (at roots): such a pair reads it, so that its producer
                                  may write INT8 */
-    bool quantized;           /* the network has Q/DQ nodes: INT8 only where tensors have scales */
+    bool quantized;           /* the network has Q/DQ nodes, or a calibration: INT8 only where
+                                 tensors have scales */
+    bool calibrated;          /* ep_layers_set_scales */
     uint32_t n_plugins;       /* layers of type PLUGIN */
 } ep_layers;
 
 /* Errors: EP_BAD_MODEL, EP_NO_MEMORY. */
 ep_status ep_layers_build(const ep_network *static_network, ep_layers **out, ep_error *err);
 void ep_layers_free(ep_layers *layers); /* accepts NULL */
+/* Adds the INT8 scales of a calibration, per tensor, 0: none: from then on INT8 is only where
+ * tensors have scales. Those of Q/DQ pairs stay. */
+ep_status ep_layers_set_scales(ep_layers *layers, const float *scales, ep_error *err);
 
 /* Dimensions as N, C, H, W: rank 4 as it is, rank 2 [N, C] as N x C x 1 x 1 (a free view), rank
  * above 4 with the leading dimensions multiplied into N. False for ranks 0, 1 and 3. */
@@ -531,6 +536,7 @@ typedef struct ep_plan {
     const ep_device *device;       /* per layer */
     const ep_precision *precision; /* per layer */
     const uint32_t *subgraph;      /* per layer; EP_NO_INDEX on the GPU */
+    const uint32_t *order;         /* layers in execution order; those of a subgraph are in a row */
     const bool *leaves;            /* per tensor (at roots): a network output, or read outside the
                                       subgraph, or the GPU, that writes it */
     uint32_t n_subgraphs;
@@ -539,7 +545,7 @@ typedef struct ep_plan {
     const ep_kernel *kernels;       /* in execution order */
     const ep_dla_place *dla_places; /* per tensor; NULL: all in DRAM */
     double crossing_bytes;          /* what its reformats move between GPU and DLA; 0: not known */
-    uint32_t transitions;           /* (tensor, destination device) pairs that cross devices */
+    uint32_t transitions;           /* (tensor, destination) pairs that cross between GPU and DLA */
     uint32_t io_reformats;          /* reformats of network inputs and outputs */
     bool native_io;          /* network inputs come as their first kernels like them, and outputs
                                 leave as their producers write them; else in linear layout */
@@ -549,5 +555,9 @@ typedef struct ep_plan {
  any number */
     bool sparse[EP_DEVICE_COUNT]; /* weights are 2:4 sparse wherever that device gains from it */
 } ep_plan;
+
+/* The last device of a DLA that the plan uses, EP_GPU: none; does it use both? */
+ep_device ep_plan_last_core(const ep_plan *plan);
+bool ep_plan_uses_both_cores(const ep_plan *plan);
 
 #endif

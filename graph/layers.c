@@ -259,6 +259,20 @@ ep_status ep_layers_build(const ep_network *static_network, ep_layers **out, ep_
     return EP_OK;
 }
 
+ep_status ep_layers_set_scales(ep_layers *layers, const float *scales, ep_error *err)
+{
+    const uint32_t n = layers->network->n_tensors;
+    float *all = EP_NEW(layers->arena, float, n);
+    if (!all) return ep_fail_memory(err);
+    for (uint32_t t = 0; t < n; t++) {
+        const float found = scales[t] > 0 ? scales[t] : scales[layers->root[t]];
+        all[t] = layers->scale[t] > 0 ? layers->scale[t] : found;
+    }
+    layers->scale = all;
+    layers->quantized = layers->calibrated = true;
+    return EP_OK;
+}
+
 void ep_layers_free(ep_layers *layers)
 {
     if (layers) ep_arena_free(layers->arena);

@@ -12,6 +12,23 @@ const char *ep_precision_name(ep_precision precision)
     return names[precision];
 }
 
+ep_device ep_plan_last_core(const ep_plan *plan)
+{
+    ep_device last = EP_GPU;
+    for (uint32_t s = 0; s < plan->n_subgraphs; s++) {
+        if (plan->subgraphs[s].device > last) last = plan->subgraphs[s].device;
+    }
+    return last;
+}
+
+bool ep_plan_uses_both_cores(const ep_plan *plan)
+{
+    for (uint32_t s = 1; s < plan->n_subgraphs; s++) {
+        if (plan->subgraphs[s].device != plan->subgraphs[0].device) return true;
+    }
+    return false;
+}
+
 bool ep_nchw(const ep_shape *shape, int64_t nchw[4])
 {
     if (shape->rank == 2) {

@@ -395,6 +395,16 @@ typedef struct ep_difference {
 ep_status ep_machine_diff(const ep_machine *a, const ep_machine *b, ep_arena *arena,
                           const ep_difference **out, uint32_t *n, ep_error *err);
 
+/* A key of the schema and its value as a file has it. */
+typedef struct ep_setting {
+    const char *key, *value;
+} ep_setting;
+
+/* All that the machine says but prose, in the order of the schema, taken from `arena`: two machines
+ * for which it is the same predict the same. */
+ep_status ep_machine_settings(const ep_machine *machine, ep_arena *arena, const ep_setting **out,
+                              uint32_t *n, ep_error *err);
+
 /* ---- files --------------------------------------------------------------------------------- */
 
 /* The schema, one line a key ("gpu.sms  integer 1..256  streaming multiprocessors"), for the docs.

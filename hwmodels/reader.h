@@ -66,8 +66,28 @@ bool ep__find_parent(const char *name, const char *file, const ep__files *files,
 ep_status ep__read_block(const ep__reader *reader, const ep__path *path, const ep__block *block,
                          const ep__yaml *map, void *base);
 
+/* ---- values -------------------------------------------------------------------------------- */
+
 /* The machine left this optional value out. */
 bool ep__is_absent(const ep__field *field, const void *value);
+
+/* Prose, or of a DLA that is not there. */
+bool ep__has_no_value(const ep__field *field, bool dla);
+
+/* A value as a file would have it, in `arena`; NULL when out of memory. */
+const char *ep__value_text(const ep__field *field, const void *value, const ep_machine *machine,
+                           ep_arena *arena);
+
+/* Of the list in the struct `base`: how many items there are, and the first. */
+uint32_t ep__list_items(const ep__field *list, const void *base, const char **items);
+
+/* What an item of a list is known by: its name, or the mode it is about; NULL when it has none. */
+const char *ep__item_label(const ep__field *list, const char *item);
+
+/* "modes.30W", "advertised[0]"; NULL when out of memory. */
+const char *ep__item_key(const char *prefix, const char *label, uint32_t index, ep_arena *arena);
+
+/* ---- fields -------------------------------------------------------------------------------- */
 
 /* NULL when the block has no such key. */
 const ep__field *ep__find_field(const ep__block *block, const char *key, size_t length);

@@ -106,9 +106,11 @@ ep_status ep__find_fp16_convolution(const ep__advisor *a, ep__finding *f, ep_err
     ep__append_share(&f->text, f->ns, a->ns);
     ep_text_printf(&f->text, " of the time of all layers: ");
     ep__append_names(&f->text, &names);
-    ep_text_printf(&f->hint, n_unscaled > 0 ? "Put Q/DQ pairs at their inputs, and plan in INT8."
-                                            : "Quantise: plan in INT8, with a calibration or "
-                                              "with Q/DQ pairs.");
+    ep_text_printf(&f->hint, n_unscaled > 0 && a->layers->calibrated
+                                 ? "Calibrate again: the cache lacks scales of their inputs."
+                             : n_unscaled > 0 ? "Put Q/DQ pairs at their inputs, and plan in INT8."
+                                              : "Quantise: plan in INT8, with a calibration or "
+                                                "with Q/DQ pairs.");
     f->change = EP_CHANGE_SETTING;
     return EP_OK;
 }
@@ -135,13 +137,17 @@ ep_status ep__find_missing_scales(const ep__advisor *a, ep__finding *f, ep_error
     }
     if (f->n == 0 || !int8) return EP_OK;
     ep__append_count(&f->text, f->n, "layer");
-    ep_text_printf(&f->text,
-                   " of a quantised network %s no INT8 scale at an input and %s in FP16, ",
-                   f->n == 1 ? "has" : "have", f->n == 1 ? "runs" : "run");
+    ep_text_printf(&f->text, " of a %s network %s no INT8 scale at an input and %s in FP16, ",
+                   a->layers->calibrated ? "calibrated" : "quantised", f->n == 1 ? "has" : "have",
+                   f->n == 1 ? "runs" : "run");
     ep__append_share(&f->text, f->ns, a->ns);
     ep_text_printf(&f->text, " of the time of all layers: ");
     ep__append_names(&f->text, &names);
-    ep_text_printf(&f->hint, "Put QuantizeLinear and DequantizeLinear before every input of ");
+    if (a->layers->calibrated) {
+        ep_text_printf(&f->hint, "Calibrate again: the cache has no scale for an input of ");
+    } else {
+        ep_text_printf(&f->hint, "Put QuantizeLinear and DequantizeLinear before every input of ");
+    }
     ep__append_names(&f->hint, &names);
     ep_text_printf(&f->hint, ".");
     f->change = EP_CHANGE_SETTING;

@@ -128,11 +128,10 @@ static ep_status check_all_pools(dropper *d, ep_error *err)
 
 /* ---- loadables ----------------------------------------------------------------------------- */
 
-/* How many subgraphs may stay, and what bounds them. */
+/* How many subgraphs there is room for. */
 typedef struct room {
-    int64_t left;
-    uint32_t used; /* by other networks, of what bounds it */
-    char bound[EP_REFUSAL_TEXT];
+    int64_t core, total;
+    bool in_turn; /* both cores hold all subgraphs: `total` is what each has room for */
 } room;
 
 static int64_t at_least_0(int64_t value)
@@ -140,37 +139,48 @@ static int64_t at_least_0(int64_t value)
     return value > 0 ? value : 0;
 }
 
-static room room_of(const ep_dla_limits *limits, const ep_plan_options *options)
+/* Batches in turn on two cores need all subgraphs on both; a plan that uses both itself does not.
+ */
+static room room_of(const dropper *d)
 {
-    /* both cores hold all subgraphs */
-    const int64_t cores = options->dla == EP_DLA_BOTH ? 2 : 1;
-    const int64_t core = at_least_0(limits->loadables_per_core - options->loadables_used);
-    const int64_t total =
-        at_least_0(limits->loadables_total - options->loadables_used_total) / cores;
-    const bool by_total = total < core;
-    room r = {.left = by_total ? total : core,
-              .used = by_total ? options->loadables_used_total : options->loadables_used};
-    if (r.used == 0) {
-        (void)snprintf(r.bound, sizeof r.bound, "%lld a core", (long long)r.left);
-    } else if (by_total) {
-        (void)snprintf(r.bound, sizeof r.bound, "%lld in all, %u in use",
-                       (long long)limits->loadables_total, r.used);
-    } else {
-        (void)snprintf(r.bound, sizeof r.bound, "%lld a core, %u in use",
-                       (long long)limits->loadables_per_core, r.used);
-    }
-    return r;
+    bool used[EP_DEVICE_COUNT] = {false};
+    for (uint32_t s = 0; s < d->plan->n_subgraphs; s++) used[d->plan->subgraphs[s].device] = true;
+    const bool in_turn = d->options->dla == EP_DLA_BOTH && !(used[EP_DLA0] && used[EP_DLA1]);
+    const ep_dla_limits *limits = d->limits;
+    return (room){.core = at_least_0(limits->loadables_per_core - d->options->loadables_used),
+                  .total = at_least_0(limits->loadables_total - d->options->loadables_used_total) /
+                           (in_turn ? 2 : 1),
+                  .in_turn = in_turn};
 }
 
-static const ep_verdict *out_of_room(dropper *d, const room *r, uint32_t number, uint32_t of)
+/* What bounds the number of subgraphs. */
+static void print_bound(const dropper *d, const room *r, bool by_total, ep_refusal *why)
+{
+    const uint32_t used = by_total ? d->options->loadables_used_total : d->options->loadables_used;
+    if (used == 0) {
+        (void)snprintf(why->bound, sizeof why->bound, "%lld %s",
+                       (long long)(by_total ? r->total : r->core),
+                       by_total && !r->in_turn ? "in all" : "a core");
+    } else if (by_total) {
+        (void)snprintf(why->bound, sizeof why->bound, "%lld in all, %u in use",
+                       (long long)d->limits->loadables_total, used);
+    } else {
+        (void)snprintf(why->bound, sizeof why->bound, "%lld a core, %u in use",
+                       (long long)d->limits->loadables_per_core, used);
+    }
+}
+
+static const ep_verdict *out_of_room(dropper *d, const room *r, bool by_total, uint32_t number,
+                                     uint32_t of)
 {
     ep_refusal *why = EP_NEW(d->arena, ep_refusal, 1);
     ep_verdict *verdict = EP_NEW(d->arena, ep_verdict, 1);
     if (!why || !verdict) return NULL;
     const ep_rule *rule = ep_rule_find("general.loadables");
     *why = (ep_refusal){.rule = rule, .hint = rule->hint, .change = rule->change};
-    memcpy(why->bound, r->bound, sizeof why->bound);
-    if (r->used == 0) {
+    print_bound(d, r, by_total, why);
+    const uint32_t used = by_total ? d->options->loadables_used_total : d->options->loadables_used;
+    if (used == 0) {
         (void)snprintf(why->value, sizeof why->value, "%u loadables", of);
     } else {
         (void)snprintf(why->value, sizeof why->value, "subgraph %u of %u", number, of);
@@ -182,13 +192,21 @@ static const ep_verdict *out_of_room(dropper *d, const room *r, uint32_t number,
 /* Of the subgraphs that could run, the first in execution order stay. */
 static ep_status check_loadables(dropper *d, ep_error *err)
 {
-    const room r = room_of(d->limits, d->options);
+    const room r = room_of(d);
     const uint32_t n = d->partition->n_subgraphs;
+    int64_t on_core[EP_DEVICE_COUNT] = {0}, stay = 0;
     uint32_t of = 0, number = 0;
     for (uint32_t s = 0; s < n; s++) of += !d->dropped[s];
     for (uint32_t s = 0; s < n; s++) {
-        if (d->dropped[s] || (int64_t)++number <= r.left) continue;
-        d->dropped[s] = out_of_room(d, &r, number, of);
+        if (d->dropped[s]) continue;
+        number++;
+        int64_t *core = &on_core[d->plan->subgraphs[s].device];
+        if (*core < r.core && stay < r.total) {
+            ++*core;
+            stay++;
+            continue;
+        }
+        d->dropped[s] = out_of_room(d, &r, *core < r.core, number, of);
         if (!d->dropped[s]) return ep_fail_memory(err);
     }
     return EP_OK;

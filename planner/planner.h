@@ -1,8 +1,9 @@
 /* planner: what runs where?
  *
  *   ep_dla_check   asks every rule about every layer: what may run on the DLA, and why not
- *   ep_plan_make   places layers on devices by a strategy, forms subgraphs, fuses layers into
- *                  kernels as each device does, inserts reformats
+ *   ep_plan_make   places layers on devices by a strategy
+ *   ep_plan_build  makes a plan of a placement: forms subgraphs, fuses layers into kernels as each
+ *                  device does, inserts reformats
  *
  * A rule (planner/rules/) is one function: its text is the rule, its return decides, and it fills
  * in the refusal with the actual value and the bound.
@@ -115,6 +116,36 @@ typedef enum ep_io {
     EP_IO_NATIVE_FP16_OUT, /* the same, but what leaves a DLA is FP16 */
 } ep_io;
 
+/* What options and plan files call them; NULL past the last. */
+const char *ep_precision_choice_name(uint32_t choice);
+const char *ep_dla_choice_name(uint32_t choice);
+const char *ep_io_name(uint32_t io);
+
+/* What the user allows a layer: bit d of `devices` for ep_device d, bit p of `precisions` for
+ * ep_precision p; 0 allows all. Strategy "gpu" is what the others are compared with, and heeds
+ * precisions alone. */
+typedef struct ep_pin {
+    uint8_t devices, precisions;
+} ep_pin;
+
+static inline bool ep_pin_allows_device(ep_pin pin, ep_device device)
+{
+    return pin.devices == 0 || (pin.devices >> device & 1);
+}
+static inline bool ep_pin_allows_precision(ep_pin pin, ep_precision precision)
+{
+    return pin.precisions == 0 || (pin.precisions >> precision & 1);
+}
+
+/* What the strategy "best" makes as small (throughput: as large) as it can. */
+typedef enum ep_objective {
+    EP_LATENCY,
+    EP_ENERGY, /* of an image */
+    EP_THROUGHPUT,
+    EP_EDP, /* energy of an image x latency */
+} ep_objective;
+const char *ep_objective_name(uint32_t index); /* "latency", ...; NULL past the last */
+
 typedef struct ep_plan_options {
     ep_precision_choice precision;
     ep_dla_choice dla;
@@ -125,11 +156,33 @@ typedef struct ep_plan_options {
     bool no_tf32; /* FP32 math stays FP32 on tensor cores too */
     bool sparse;  /* weights are 2:4 sparse wherever hardware gains from it */
     ep_io io;
-    ep_search search; /* of the GPU's tactics; its timings must outlive the plan */
+    ep_search search;   /* of the GPU's tactics; its timings must outlive the plan */
+    const ep_pin *pins; /* per layer; NULL: none */
+    /* of the strategy "best" alone */
+    ep_objective objective;
+    const ep_mode *mode;    /* in which plans are judged; NULL: that of the highest GPU clock */
+    double deadline_ns;     /* latency at most; 0: any */
+    double max_power_w;     /* power at most; 0: any */
+    uint32_t max_subgraphs; /* at most; 0: as many as there is room for */
 } ep_plan_options;
+
+/* Reads pins in the grammar of trtexec's --layerDeviceTypes ("conv1:DLA,fc*:GPU"; also DLA0, DLA1)
+ * and --layerPrecisions ("conv1:int8,*:fp16"); either may be NULL. `*pins` is per layer, in
+ * `arena`. A name counts for more than a pattern, else the later entry for more than the earlier.
+ * EP_BAD_USAGE: what is wrong and where; a name that no layer has, with the nearest there is. */
+ep_status ep_pins_parse(const ep_layers *layers, const char *device_types, const char *precisions,
+                        ep_arena *arena, const ep_pin **pins, ep_error *err);
 
 /* The strategies there are, in the order in which they are shown; NULL past the last. */
 const char *ep_strategy_name(uint32_t index);
+/* How the strategy "best" came to its plan. */
+typedef struct ep_search_result {
+    uint32_t n_judged; /* plans built and run; 0: another strategy */
+    ep_objective objective;
+    double value; /* ns, nJ, ns between batches, nJ x ns */
+    double bound; /* no placement has less, if layers cost no less than in any plan judged */
+} ep_search_result;
+
 /* A plan with the costs of its kernels. Opaque memory: everything lives in `arena`. */
 typedef struct ep_planned {
     ep_arena *arena;
@@ -138,6 +191,7 @@ typedef struct ep_planned {
     const ep_verdict
         *verdicts; /* per layer; those of a plan that uses a DLA include the layers that
                       the limit of loadables pushed out. NULL for strategy "gpu" */
+    ep_search_result found;
 } ep_planned;
 
 /* Makes the plan of a strategy. EP_BAD_USAGE: no such strategy; EP_INFEASIBLE: no_fallback and a
@@ -146,6 +200,69 @@ typedef struct ep_planned {
 ep_status ep_plan_make(const ep_layers *layers, const ep_machine *machine, const char *strategy,
                        const ep_plan_options *options, ep_planned **out, ep_error *err);
 void ep_planned_free(ep_planned *planned); /* accepts NULL */
+
+/* Who runs what: a decision, per layer. */
+typedef struct ep_assignment {
+    const ep_device *device;       /* EP_GPU, EP_DLA0, EP_DLA1 */
+    const ep_precision *precision; /* EP_PRECISION_COUNT: as the options choose; NULL: all so */
+    const uint32_t *part; /* on a DLA: layers of different parts share no loadable; NULL: they are
+                             all of one */
+    /* execution order, and the subgraph of each layer, as a plan had them; NULL: formed anew */
+    const uint32_t *order, *subgraph;
+    bool sheds; /* what passes the limits of loadables and pools runs on the GPU instead, as the
+                   strategy "greedy" has it; else that is EP_INFEASIBLE */
+} ep_assignment;
+
+/* Makes the plan of a decision; `strategy` is the name it is shown by. EP_INFEASIBLE: a layer
+ * cannot run where, or in what, it is to run; the error names it and the rule. Whether its options
+ * use a DLA at all decides if verdicts are there; no_fallback and standalone are not looked at. */
+ep_status ep_plan_build(const ep_layers *layers, const ep_machine *machine, const char *strategy,
+                        const ep_assignment *wanted, const ep_plan_options *options,
+                        ep_planned **out, ep_error *err);
+
+/* ---- placement by numbers ------------------------------------------------------------------ */
+
+/* What is handed on to layers, or comes into the network: read on the other side it is carried
+ * there once, whoever reads it. */
+typedef struct ep_carry {
+    uint32_t producer; /* EP_NO_INDEX: it comes from outside, and is carried to either side */
+    uint32_t n_users;
+    const uint32_t *users;
+    double to_dla, to_gpu; /* cost, >= 0 */
+} ep_carry;
+
+enum { EP_SIDE_GPU, EP_SIDE_DLA, EP_SIDES };
+
+/* A placement problem: which layers of a graph run on the DLA. Costs are in one unit, whatever it
+ * is, and >= 0. What changes precision costs nothing of its own (kernels do it as they load their
+ * operands), so a layer takes the cheapest that its side has. Layers on the DLA form loadables as
+ * those of a plan do. */
+typedef struct ep_costs {
+    uint32_t n_layers; /* in topological order */
+    /* per layer, side and precision; INFINITY: a rule forbids it */
+    const double (*layer)[EP_SIDES][EP_PRECISION_COUNT];
+    uint32_t n_carries;
+    const ep_carry *carries;
+    const uint32_t *batch; /* per layer: those of different ones share no loadable; NULL: one */
+    double loadable;       /* cost of each */
+    uint32_t max_loadables;
+    const double *pool; /* per layer: what it takes of the pool of its loadable; NULL: nothing */
+    double pool_limit;
+} ep_costs;
+
+typedef struct ep_solution {
+    const bool *on_dla;            /* per layer */
+    const ep_precision *precision; /* per layer */
+    double cost;
+    double bound; /* no placement costs less; `cost` where it is the optimum */
+    uint32_t n_loadables;
+} ep_solution;
+
+/* The cheapest placement that `nodes` steps of branch and bound find; 0: the minimum cut and local
+ * search alone. Without limits and costs of loadables that is the optimum. Arrays in `out` live in
+ * `arena`. EP_INFEASIBLE: it found none within the limits. Deterministic. */
+ep_status ep_costs_solve(const ep_costs *costs, uint32_t nodes, ep_arena *arena, ep_solution *out,
+                         ep_error *err);
 
 /* ---- what a plan says beside placement ------------------------------------------------------- */
 
@@ -188,5 +305,150 @@ typedef struct ep_advice {
 ep_status ep_plan_advise(const ep_planned *planned, const ep_machine *machine,
                          const double *layer_ns, ep_arena *arena, const ep_advice **out,
                          uint32_t *n, ep_error *err);
+
+/* ---- plan files ----------------------------------------------------------------------------- */
+
+/* A plan as a file keeps it, docs/plan-file.md: names and numbers, which hold without the network
+ * and the machine. Plain data, in `arena`. */
+
+#define EP_PLAN_FILE_SCHEMA 1
+
+/* What the user gave the planner as text; NULL: not given. */
+#define EP_PLAN_FILE_TEXT_MAP(X)                                                                   \
+    X(batch)                                                                                       \
+    X(shapes)                                                                                      \
+    X(min_shapes)                                                                                  \
+    X(max_shapes)                                                                                  \
+    X(layer_device_types)                                                                          \
+    X(layer_precisions)
+
+typedef struct ep_plan_file_texts {
+#define X(name) const char *name;
+    EP_PLAN_FILE_TEXT_MAP(X)
+#undef X
+} ep_plan_file_texts;
+
+#define EP_LAYER_HASH_TEXT 17
+
+typedef struct ep_plan_file_layer {
+    const char *name;
+    const char *hash; /* of all that matters of the layer but its weights' values */
+    uint32_t index;   /* in the network's layers */
+    ep_device device;
+    ep_precision precision;
+    uint32_t subgraph; /* EP_NO_INDEX on the GPU */
+    uint32_t kernel;   /* EP_NO_INDEX: none, nothing to do */
+} ep_plan_file_layer;
+
+typedef struct ep_plan_file_kernel {
+    const char *name;
+    bool is_reformat;
+    ep_device device;
+    ep_precision precision;
+    const char *tactic; /* "": the device has no choice */
+    double us;          /* predicted */
+} ep_plan_file_kernel;
+
+/* Figures of one plan at its operating point, as docs/json.md has them. */
+#define EP_PLAN_FILE_FIGURE_MAP(X)                                                                 \
+    X(latency_ms)                                                                                  \
+    X(throughput_ips)                                                                              \
+    X(power_w)                                                                                     \
+    X(energy_mj)                                                                                   \
+    X(subgraphs)                                                                                   \
+    X(transitions)                                                                                 \
+    X(io_reformats)
+
+typedef struct ep_plan_file_figures {
+#define X(name) double name;
+    EP_PLAN_FILE_FIGURE_MAP(X)
+#undef X
+} ep_plan_file_figures;
+
+typedef struct ep_plan_file {
+    ep_arena *arena;
+    const char *path;           /* for messages */
+    const char *digest;         /* SHA-256 of the file before its last line */
+    const char *version;        /* of edgeplan, that wrote it */
+    const char *model;          /* name of the network */
+    const char *model_sha256;   /* of the ONNX file, without external data */
+    const char *network_sha256; /* of all layers: other weights do not change it */
+    const char *machine;        /* name */
+    const char *machine_sha256; /* of its settings */
+    const char *machine_set;    /* ep_machine.overrides */
+    uint32_t n_settings;
+    const ep_setting *settings;
+    const char *strategy;
+    ep_plan_options options; /* without what it points to, and loadables in use */
+    ep_plan_file_texts texts;
+    const char *mode; /* of the operating point, with its clocks */
+    double gpu_mhz, dla_mhz, dram_mhz, cpu_mhz;
+    ep_plan_file_figures figures;
+    uint32_t n_layers;
+    const ep_plan_file_layer *layers; /* in execution order */
+    uint32_t n_kernels;
+    const ep_plan_file_kernel *kernels; /* in execution order */
+} ep_plan_file;
+
+/* What a file is made of. */
+typedef struct ep_plan_file_source {
+    const ep_planned *planned;
+    const ep_machine *machine;
+    const ep_plan_options *options;
+    const ep_mode *mode;
+    const ep_run *run;        /* of the plan in that mode: the tactics are its */
+    const char *model_sha256; /* ep_file_sha256 */
+    ep_plan_file_texts texts;
+} ep_plan_file_source;
+
+/* Texts are referenced: what `source` points to must outlive `*out`, which is the caller's. */
+ep_status ep_plan_file_of(const ep_plan_file_source *source, ep_plan_file **out, ep_error *err);
+void ep_plan_file_free(ep_plan_file *file); /* accepts NULL */
+
+/* Appends the file: the same plan gives the same bytes. */
+ep_status ep_plan_file_write(const ep_plan_file *file, ep_text *out, ep_error *err);
+/* Writes it to `path`, wholly or not at all. */
+ep_status ep_plan_file_save(const ep_plan_file *file, const char *path, ep_error *err);
+
+/* Reads a file. EP_BAD_FILE: it is damaged (its digest is of other bytes), of another schema or of
+ * a version that plans otherwise, or not a plan. `*out` is the caller's. */
+ep_status ep_plan_file_load(const char *path, ep_plan_file **out, ep_error *err);
+/* The same from memory, which need not outlive the call; `path` is for messages. */
+ep_status ep_plan_file_parse(const void *bytes, size_t size, const char *path, ep_plan_file **out,
+                             ep_error *err);
+
+/* Is it a plan for these layers? EP_BAD_FILE names the first that differs. */
+ep_status ep_plan_file_check_network(const ep_plan_file *file, const ep_layers *layers,
+                                     ep_error *err);
+/* Is it a plan for this machine? EP_BAD_FILE names the first setting that differs. */
+ep_status ep_plan_file_check_machine(const ep_plan_file *file, const ep_machine *machine,
+                                     ep_error *err);
+
+/* Makes the plan of the file again, for layers and a machine that are the file's: the same devices,
+ * precisions, subgraphs, kernels in the same order. Each kernel has but the tactic of the file;
+ * with `retune` all tactics, as a plan just made. EP_BAD_FILE: another network or machine, or it
+ * does not give that plan here. */
+ep_status ep_plan_file_apply(const ep_plan_file *file, const ep_layers *layers,
+                             const ep_machine *machine, bool retune, ep_planned **out,
+                             ep_error *err);
+
+/* A layer, a kernel or a setting of two plans; of the sides one may be NULL: not there. */
+typedef struct ep_plan_file_pair {
+    uint32_t layer[2]; /* index into layers of A and of B; EP_NO_INDEX */
+    bool device, precision, subgraph, kernel, tactic; /* which differ */
+} ep_plan_file_pair;
+
+typedef struct ep_plan_file_diff {
+    uint32_t n_settings;
+    const struct ep_plan_file_setting {
+        const char *key, *a, *b; /* "model", "mode", "options.precision", "machine gpu.sms" */
+    } * settings;                /* that differ */
+    uint32_t n_layers;
+    const ep_plan_file_pair *layers; /* that differ, in the order of A, then those of B alone */
+} ep_plan_file_diff;
+
+/* Layers are matched by name. What `out` points to lives in `arena`, and in A and B. */
+ep_status ep_plan_file_compare(const ep_plan_file *a, const ep_plan_file *b, ep_arena *arena,
+                               ep_plan_file_diff *out, ep_error *err);
 
 #endif

@@ -14,14 +14,37 @@ typedef struct ep__partition {
     uint32_t n_subgraphs; /* numbered in execution order */
 } ep__partition;
 
-/* Groups the layers marked `on_dla` into connected convex subgraphs of one batch each
- * (general.loadable-batch): the execution order takes turns between all that is ready on the GPU
- * and all that is ready on the DLA of one batch, and a subgraph is a connected part of one DLA
- * turn. Nothing outside can lie between two layers of one turn, hence convex. O(layers log layers +
- * edges).
- */
-ep_status ep__partition_make(const ep_layers *layers, const bool *on_dla, ep_arena *arena,
-                             ep__partition *out, ep_error *err);
+/* Who reads what a layer writes. */
+typedef struct ep__dag {
+    uint32_t n;            /* layers, in topological order */
+    const uint32_t *begin; /* per layer l: users[begin[l] .. begin[l + 1]), an entry for each tensor
+                              and reader */
+    const uint32_t *users;
+} ep__dag;
+
+ep_status ep__dag_of(const ep_layers *layers, ep_arena *arena, ep__dag *out, ep_error *err);
+
+/* Groups the layers of each kind but 0, which is the GPU's, into connected convex subgraphs: the
+ * execution order takes turns between all that is ready of one kind, and a subgraph is a connected
+ * part of one turn. Nothing outside can lie between two layers of one turn, hence convex.
+ * O(layers + edges). */
+ep_status ep__partition_of(const ep__dag *dag, const uint32_t *kind, uint32_t n_kinds,
+                           ep_arena *arena, ep__partition *out, ep_error *err);
+
+/* The same where layers of one core, one batch (general.loadable-batch) and one part (NULL: all are
+ * of one) are a kind. O(layers log layers + edges). */
+ep_status ep__partition_make(const ep_layers *layers, const ep_device *device, const uint32_t *part,
+                             ep_arena *arena, ep__partition *out, ep_error *err);
+
+/* What an earlier plan had, which is copied. EP_INFEASIBLE: it is no order of execution, or its
+ * subgraphs are not connected, convex, and each of one core and batch. */
+ep_status ep__partition_given(const ep_layers *layers, const ep_device *device,
+                              const uint32_t *order, const uint32_t *subgraph, ep_arena *arena,
+                              ep__partition *out, ep_error *err);
+
+/* Numbers the batches that layers work on, from 0, ascending; `number` is per layer. */
+ep_status ep__number_batches(const ep_layers *layers, ep_arena *arena, uint32_t *number,
+                             ep_error *err);
 
 /* ---- combinations -------------------------------------------------------------------------- */
 
@@ -48,6 +71,67 @@ bool ep__has_int8(const ep_layer *layer, const ep_dla_limits *limits);
 
 /* Has the GPU a kernel for this layer in this precision? FP32 it always has. */
 bool ep__gpu_takes(const ep_layers *layers, const ep_layer *layer, ep_precision precision);
+
+/* The precisions that the options allow a layer that is not pinned, in the order in which they
+ * prefer them; returns how many. FP32 is the last. A pinned layer may be in TF32, too. */
+uint32_t ep__precisions(const ep_plan_options *options, ep_precision list[EP_PRECISION_COUNT]);
+
+/* ---- plans --------------------------------------------------------------------------------- */
+
+/* What all plans of a network, a machine and options have in common. */
+typedef struct ep__basis {
+    const ep_layers *layers;
+    const ep_machine *machine;
+    const ep_plan_options *options;
+    const ep_precision *gpu_precision; /* per layer: as the options choose it on the GPU;
+                                          EP_PRECISION_COUNT: its pin leaves none */
+    ep_verdict *verdicts;              /* per layer; NULL: no DLA is used */
+    ep_verdict *verdicts_fp16;         /* the same, asked for FP16 */
+    bool no_limits;                    /* of loadables and pools, to see what would be */
+} ep__basis;
+
+/* What it points to lives in `arena`. EP_INFEASIBLE: the options want a core that is not there. */
+ep_status ep__basis_make(const ep_layers *layers, const ep_machine *machine,
+                         const ep_plan_options *options, bool uses_dla, ep_arena *arena,
+                         ep__basis *out, ep_error *err);
+
+/* The options' choice for each layer on the GPU; what it needs meanwhile is taken from `arena`. */
+ep_status ep__gpu_precisions(const ep__basis *basis, ep_arena *arena, ep_precision *chosen,
+                             ep_error *err);
+/* In which "fastest" is judged when a plan serves all modes: that of the highest GPU clock. */
+const ep_mode *ep__fastest_mode(const ep_machine *machine);
+void ep__set_sparse(const ep__basis *basis, ep_plan *plan);
+ep_io ep__io(const ep__basis *basis);
+
+/* May this layer run there, in that? */
+bool ep__takes(const ep__basis *basis, uint32_t layer, ep_device device, ep_precision precision);
+
+/* As ep_plan_build; `out`, its plan and all they point to but the refusals live in `arena`. */
+ep_status ep__build(const ep__basis *basis, const char *strategy, const ep_assignment *wanted,
+                    ep_arena *arena, ep_planned *out, ep_error *err);
+
+/* The strategy "best" (best.c): a decision that is judged by its run. `out` is filled in `arena`,
+ * the decision among it. */
+ep_status ep__place_best(const ep__basis *basis, ep_arena *arena, ep_planned *out, ep_error *err);
+
+/* ---- pins ---------------------------------------------------------------------------------- */
+
+/* Of one layer; without pins it allows everything. */
+ep_pin ep__pin_of(const ep_plan_options *options, uint32_t layer);
+
+/* Asks the DLA anew about layers that are pinned to precisions without `asked`, which `verdicts`
+ * are of. */
+ep_status ep__pins_ask(const ep_layers *layers, const ep_machine *machine,
+                       const ep_plan_options *options, ep_precision asked, ep_arena *arena,
+                       ep_verdict *verdicts, ep_error *err);
+
+/* Does this placement keep the pins? `device` and `precision` are per layer, the latter
+ * EP_PRECISION_COUNT where no precision of the pin is there. EP_INFEASIBLE names the first layer
+ * that is elsewhere, with the DLA's rule where `verdicts` have it. NULL: strategy "gpu", where
+ * pinned devices say nothing unless there is no DLA to use at all. */
+ep_status ep__pins_check(const ep_layers *layers, const ep_plan_options *options,
+                         const ep_device *device, const ep_precision *precision,
+                         const ep_verdict *verdicts, ep_error *err);
 
 /* ---- fusion -------------------------------------------------------------------------------- */
 

@@ -113,6 +113,52 @@ static void append_rows(const ep_comparison *c, const char *title, bool with_op,
     ep__columns_end(&table, width, out);
 }
 
+/* ---- kernels of a plan --------------------------------------------------------------------- */
+
+static void db_cell(ep__columns *table, double db)
+{
+    if (isnan(db)) {
+        ep__cell(table, "-");
+    } else if (isinf(db) && db > 0) {
+        ep__cell(table, "equal");
+    } else {
+        ep__cell(table, "%.1f", db);
+    }
+}
+
+/* Those that lose most; all of them with the layers. */
+static void append_kernels(const ep_comparison *c, unsigned width, ep_text *out)
+{
+    enum { SHOWN = 20 };
+    static const char *const titles[] = {"kernels by what they lose",
+                                         "device",
+                                         "precision",
+                                         "own SQNR dB",
+                                         "so far",
+                                         "Inf",
+                                         "saturated"};
+    static const ep__align align[] = {EP__NAME,  EP__LEFT,  EP__LEFT, EP__RIGHT,
+                                      EP__RIGHT, EP__RIGHT, EP__RIGHT};
+    ep__columns table = {.n = sizeof titles / sizeof *titles, .align = align};
+    const uint32_t shown = c->n_layers || c->n_kernels < SHOWN ? c->n_kernels : SHOWN;
+    for (uint32_t i = 0; i < table.n; i++) ep__cell(&table, "%s", titles[i]);
+    for (uint32_t i = 0; i < shown; i++) {
+        const ep_kernel_row *row = &c->kernels[i];
+        ep__cell(&table, "%s", row->kernel->name);
+        ep__cell(&table, "%s", ep_device_name(row->kernel->device));
+        ep__cell(&table, "%s", ep_precision_name(row->kernel->precision));
+        db_cell(&table, row->own_db);
+        db_cell(&table, row->so_far_db);
+        ep__loss_cells(&table, &row->loss);
+    }
+    ep_text_printf(out, "\n");
+    ep__columns_end(&table, width, out);
+    if (shown == c->n_kernels) return;
+    ep_text line = {0};
+    ep_text_printf(&line, "and %u more, --layers shows them", (unsigned)(c->n_kernels - shown));
+    ep__append_line(out, width, 2, &line);
+}
+
 static void append_side(const char *label, const char *path, const ep_execution *execution,
                         unsigned width, ep_text *out)
 {
@@ -144,6 +190,7 @@ ep_status ep_report_comparison(const ep_comparison *comparison, unsigned width, 
     append_side("B", c->b, c->execution_b, width, out);
     if (execution) ep__append_inputs(execution, width, out);
     append_rows(c, "output", false, c->outputs, c->n_outputs, width, out);
+    if (c->n_kernels) append_kernels(c, width, out);
     if (c->n_layers) append_rows(c, "tensor", true, c->layers, c->n_layers, width, out);
     if (c->has_tolerance) append_verdict(c, width, out);
     return out->failed ? ep_fail_memory(err) : EP_OK;
@@ -194,6 +241,26 @@ static void write_rows(const ep_comparison *c, const char *key, const ep_compari
     ep__json_close(out, ']');
 }
 
+static void write_kernels(const ep_comparison *c, ep_text *out)
+{
+    ep__json_open(out, "kernels", '[');
+    for (uint32_t i = 0; i < c->n_kernels; i++) {
+        const ep_kernel_row *row = &c->kernels[i];
+        ep__json_open(out, NULL, '{');
+        ep__json_text(out, "name", row->kernel->name);
+        ep__json_text(out, "tensor", row->tensor);
+        ep__json_text(out, "device", ep_device_name(row->kernel->device));
+        ep__json_text(out, "precision", ep_precision_name(row->kernel->precision));
+        ep__json_number(out, "own_sqnr_db", row->own_db);
+        ep__json_number(out, "sqnr_db", row->so_far_db);
+        ep__json_integer(out, "rounded", row->loss.n);
+        ep__json_integer(out, "overflowed", row->loss.overflowed);
+        ep__json_integer(out, "saturated", row->loss.saturated);
+        ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+}
+
 ep_status ep_report_comparison_json(const ep_comparison *comparison, ep_text *out, ep_error *err)
 {
     const ep_comparison *c = comparison;
@@ -205,6 +272,7 @@ ep_status ep_report_comparison_json(const ep_comparison *comparison, ep_text *ou
     if (execution) ep__json_inputs(execution, out);
     write_rows(c, "outputs", c->outputs, c->n_outputs, out);
     write_rows(c, "layers", c->layers, c->n_layers, out);
+    if (c->kernels) write_kernels(c, out);
     if (c->has_tolerance) {
         ep__json_number(out, "atol", c->atol);
         ep__json_number(out, "rtol", c->rtol);

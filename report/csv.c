@@ -41,7 +41,7 @@ static void titles(ep_text *out, const char *const *units, uint32_t n_units)
                         "throughput_ips,power_w,energy_mj,bound,over_budget,");
     for (uint32_t u = 0; u < n_units; u++) ep_text_printf(out, "%s_busy_pct,", units[u]);
     ep_text_printf(out, "layers_dla,layers_gpu,macs_dla_pct,subgraphs,transitions,io_reformats,"
-                        "weights_bytes,activations_bytes,cannot_run,set,");
+                        "weights_bytes,activations_bytes,cannot_run,set,gap_pct,");
     ep__csv_end_row(out);
 }
 
@@ -60,17 +60,17 @@ static void run_fields(ep_text *out, const ep_run *run, const char *const *units
     for (uint32_t u = 0; u < n_units; u++) ep__csv_number(out, ep__unit_busy(run, units[u]));
 }
 
-static void plan_fields(ep_text *out, const ep_report_plan *plan)
+static void plan_fields(ep_text *out, const ep_planned *planned, const ep_footprint *footprint)
 {
-    const ep__placement placement = ep__placement_of(plan->planned, NULL);
+    const ep__placement placement = ep__placement_of(planned, NULL);
     ep__csv_integer(out, placement.dla.layers);
     ep__csv_integer(out, placement.gpu.layers);
     ep__csv_number(out, ep__dla_percent(&placement));
-    ep__csv_integer(out, plan->planned->plan.n_subgraphs);
-    ep__csv_integer(out, plan->planned->plan.transitions);
-    ep__csv_integer(out, plan->planned->plan.io_reformats);
-    ep__csv_integer(out, plan->footprint.weights_bytes);
-    ep__csv_integer(out, plan->footprint.activations_bytes);
+    ep__csv_integer(out, planned->plan.n_subgraphs);
+    ep__csv_integer(out, planned->plan.transitions);
+    ep__csv_integer(out, planned->plan.io_reformats);
+    ep__csv_integer(out, footprint->weights_bytes);
+    ep__csv_integer(out, footprint->activations_bytes);
 }
 
 ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err)
@@ -80,7 +80,8 @@ ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err)
     titles(out, units, n_units);
     for (uint32_t m = 0; m < report->n_modes; m++) {
         for (uint32_t p = 0; p < report->n_plans; p++) {
-            const ep_report_plan *plan = &report->plans[p];
+            const ep_planned *planned = ep__planned_of(report, p, m);
+            const double gap = ep__gap_percent(planned);
             const ep_run *run = ep__run_of(report, p, m);
             ep__csv_text(out, report->machine->name);
             ep__csv_text(out, report->layers->network->name);
@@ -88,11 +89,12 @@ ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err)
             ep__csv_text(out, ep_report_precision_name(report->precision));
             ep__csv_text(out, ep_report_dla_name(report->dla));
             ep__csv_text(out, report->modes[m]->name);
-            ep__csv_text(out, plan->planned->plan.strategy);
+            ep__csv_text(out, planned->plan.strategy);
             run_fields(out, run, units, n_units);
-            plan_fields(out, plan);
-            ep__csv_text(out, run ? "" : plan->cannot_run[m]);
+            plan_fields(out, planned, ep__footprint_of(report, p, m));
+            ep__csv_text(out, run ? "" : report->plans[p].cannot_run[m]);
             ep__csv_text(out, report->machine->overrides ? report->machine->overrides : "");
+            ep__csv_number(out, run && gap >= 0 ? gap : NAN);
             ep__csv_end_row(out);
         }
     }

@@ -73,6 +73,43 @@ static void append_layers(const ep_execution *execution, unsigned width, ep_text
     ep__columns_end(&table, width, out);
 }
 
+/* ---- what rounding lost -------------------------------------------------------------------- */
+
+void ep__loss_cells(ep__columns *table, const ep_loss *loss)
+{
+    ep__cell(table, "%s",
+             loss->overflowed ? ep__percent((double)loss->overflowed, (double)loss->n).text : "");
+    ep__cell(table, "%s",
+             loss->saturated ? ep__percent((double)loss->saturated, (double)loss->n).text : "");
+}
+
+static bool has_lost(const ep_loss *loss)
+{
+    return loss->overflowed > 0 || loss->saturated > 0;
+}
+
+/* Tensors of a plan that became infinite in FP16 or saturated in INT8, in their order. */
+static void append_losses(const ep_execution *execution, unsigned width, ep_text *out)
+{
+    static const char *const titles[] = {"lost by rounding", "Inf %", "saturated %"};
+    static const ep__align align[] = {EP__NAME, EP__RIGHT, EP__RIGHT};
+    const ep_loss *losses = ep_session_losses(execution->session);
+    const ep_network *network = execution->network;
+    ep__columns table = {.n = sizeof titles / sizeof *titles, .align = align};
+    bool any = false;
+    for (uint32_t c = 0; c < table.n; c++) ep__cell(&table, "%s", titles[c]);
+    for (uint32_t t = 0; losses && t < network->n_tensors; t++) {
+        if (!has_lost(&losses[t])) continue;
+        any = true;
+        ep__cell(&table, "%s", network->tensors[t].name);
+        ep__loss_cells(&table, &losses[t]);
+    }
+    ep_text shown = {0};
+    ep__columns_end(&table, width, &shown);
+    if (any) ep_text_printf(out, "\n%s", ep_text_cstr(&shown));
+    ep_text_free(&shown);
+}
+
 static void append_timing(const ep_timing *timing, ep_text *out)
 {
     ep_text_printf(out, "latency: %s ms", ep__round3(timing->median_ns / 1e6).text);
@@ -135,6 +172,22 @@ static void append_slowest(const ep_execution *execution, const ep_profile *prof
     ep__columns_end(&table, width, out);
 }
 
+/* ", 12 kernels in int8, 3 in fp16" */
+static void append_precisions(const ep_plan *plan, ep_text *line)
+{
+    uint32_t count[EP_PRECISION_COUNT] = {0};
+    for (uint32_t k = 0; k < plan->n_kernels; k++) {
+        if (plan->kernels[k].kind == EP_KERNEL_LAYERS) count[plan->kernels[k].precision]++;
+    }
+    const char *unit = " kernels";
+    for (int p = EP_PRECISION_COUNT - 1; p >= 0; p--) {
+        if (count[p] == 0) continue;
+        ep_text_printf(line, ", %u%s in %s", (unsigned)count[p], unit,
+                       ep_precision_name((ep_precision)p));
+        unit = "";
+    }
+}
+
 ep_status ep_report_execution(const ep_execution *execution, const ep_timing *timing,
                               const ep_profile *profile, unsigned width, ep_text *out,
                               ep_error *err)
@@ -144,11 +197,16 @@ ep_status ep_report_execution(const ep_execution *execution, const ep_timing *ti
     ep_text_printf(&line, "%s: opset %d, batch %lld, ", network->name, network->opset,
                    (long long)network->batch_to);
     ep__append_plural(&line, execution->threads, "thread");
+    if (execution->planned) {
+        ep_text_printf(&line, ", as planned: strategy %s", execution->planned->plan.strategy);
+        append_precisions(&execution->planned->plan, &line);
+    }
     ep__append_line(out, width, 2, &line);
     ep__append_inputs(execution, width, out);
     ep_text_printf(out, "\n");
     append_outputs(execution, width, out);
     if (execution->keeps_all) append_layers(execution, width, out);
+    append_losses(execution, width, out);
     ep_text_printf(out, "\n");
     append_timing(timing, out);
     ep_text_printf(out, "memory: %s of values at once\n",

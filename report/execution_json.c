@@ -103,6 +103,23 @@ static void write_profile(const ep_execution *execution, const ep_profile *profi
     ep__json_close(out, ']');
 }
 
+static void write_losses(const ep_execution *execution, ep_text *out)
+{
+    const ep_loss *losses = ep_session_losses(execution->session);
+    ep__json_text(out, "strategy", execution->planned->plan.strategy);
+    ep__json_open(out, "losses", '[');
+    for (uint32_t t = 0; t < execution->network->n_tensors; t++) {
+        if (!losses[t].overflowed && !losses[t].saturated) continue;
+        ep__json_open(out, NULL, '{');
+        ep__json_text(out, "name", execution->network->tensors[t].name);
+        ep__json_integer(out, "rounded", losses[t].n);
+        ep__json_integer(out, "overflowed", losses[t].overflowed);
+        ep__json_integer(out, "saturated", losses[t].saturated);
+        ep__json_close(out, '}');
+    }
+    ep__json_close(out, ']');
+}
+
 ep_status ep_report_execution_json(const ep_execution *execution, const ep_timing *timing,
                                    const ep_profile *profile, ep_text *out, ep_error *err)
 {
@@ -114,6 +131,7 @@ ep_status ep_report_execution_json(const ep_execution *execution, const ep_timin
     ep__json_inputs(execution, out);
     write_outputs(execution, out);
     if (execution->keeps_all) write_layers(execution, out);
+    if (execution->planned) write_losses(execution, out);
     ep__json_integer(out, "runs", timing->runs);
     ep__json_bool(out, "warm", timing->warm);
     ep__json_number(out, "latency_ms", timing->median_ns / 1e6);

@@ -150,9 +150,24 @@ static void write_power(ep_text *out, const ep_run *run)
     ep__json_close(out, '}');
 }
 
-static void write_run(ep_text *out, const ep_report *report, const ep_report_plan *plan,
-                      const ep_run *run, const uint32_t *kernel_of)
+/* Only of a plan that was searched for. */
+static void write_search(ep_text *out, const ep_planned *planned)
 {
+    if (planned->found.n_judged == 0) return;
+    ep__json_open(out, "search", '{');
+    ep__json_text(out, "objective", ep_objective_name(planned->found.objective));
+    ep__json_integer(out, "plans_judged", planned->found.n_judged);
+    ep__json_number(out, "gap_pct", ep__gap_percent(planned));
+    ep__json_close(out, '}');
+}
+
+/* Fails when out of memory. */
+static bool write_run(ep_text *out, const ep_report *report, uint32_t p, uint32_t m,
+                      const ep_run *run)
+{
+    const ep_planned *planned = ep__planned_of(report, p, m);
+    uint32_t *kernel_of = ep__kernel_of_layers(&planned->plan);
+    if (!kernel_of) return false;
     ep__json_number(out, "latency_ms", run->latency_ns / 1e6);
     ep__json_number(out, "throughput_ips", run->throughput_ips);
     ep__json_number(out, "power_w", run->power_w);
@@ -162,17 +177,20 @@ static void write_run(ep_text *out, const ep_report *report, const ep_report_pla
     write_units(out, run);
     write_rails(out, report->machine, run);
     write_power(out, run);
-    write_energy(out, &plan->planned->plan, run);
-    ep__json_placement(out, plan->planned, run);
-    write_memory(out, report->machine, &plan->footprint);
-    write_layers(out, plan->planned, run, kernel_of);
+    write_energy(out, &planned->plan, run);
+    ep__json_placement(out, planned, run);
+    write_search(out, planned);
+    write_memory(out, report->machine, ep__footprint_of(report, p, m));
+    write_layers(out, planned, run, kernel_of);
+    free(kernel_of);
+    return true;
 }
 
-/* `kernel_of` is per plan: the kernel of each layer. */
-static void write_mode(ep_text *out, const ep_report *report, uint32_t m,
-                       uint32_t *const *kernel_of)
+/* Fails when out of memory. */
+static bool write_mode(ep_text *out, const ep_report *report, uint32_t m)
 {
     const ep_mode *mode = report->modes[m];
+    bool complete = true;
     ep__json_open(out, NULL, '{');
     ep__json_text(out, "mode", mode->name);
     if (mode->budget_w > 0) {
@@ -182,24 +200,36 @@ static void write_mode(ep_text *out, const ep_report *report, uint32_t m,
     }
     ep__json_open(out, "plans", '[');
     for (uint32_t p = 0; p < report->n_plans; p++) {
-        const ep_report_plan *plan = &report->plans[p];
         const ep_run *run = ep__run_of(report, p, m);
         ep__json_open(out, NULL, '{');
-        ep__json_text(out, "strategy", plan->planned->plan.strategy);
+        ep__json_text(out, "strategy", ep__planned_of(report, p, m)->plan.strategy);
         if (run) {
             ep__json_limited(out, report, p, m);
-            write_run(out, report, plan, run, kernel_of[p]);
+            complete &= write_run(out, report, p, m, run);
         } else {
-            ep__json_text(out, "cannot_run", plan->cannot_run[m]);
+            ep__json_text(out, "cannot_run", report->plans[p].cannot_run[m]);
         }
         ep__json_close(out, '}');
     }
     ep__json_close(out, ']');
     ep__json_close(out, '}');
+    return complete;
 }
 
-static void write_report(ep_text *out, const ep_report *report, uint32_t *const *kernel_of)
+static void write_loaded(ep_text *out, const ep_report_loaded *loaded)
 {
+    ep__json_open(out, "plan_file", '{');
+    ep__json_text(out, "path", loaded->file->path);
+    ep__json_text(out, "digest", loaded->file->digest);
+    ep__json_text(out, "mode", loaded->file->mode);
+    ep__json_bool(out, "retuned", loaded->retuned);
+    ep__json_bool(out, "other_weights", loaded->other_weights);
+    ep__json_close(out, '}');
+}
+
+ep_status ep_report_json(const ep_report *report, ep_text *out, ep_error *err)
+{
+    bool complete = true;
     ep__json_open(out, NULL, '{');
     ep__json_integer(out, "schema", 1);
     ep__json_text(out, "hardware", report->machine->name);
@@ -209,23 +239,11 @@ static void write_report(ep_text *out, const ep_report *report, uint32_t *const 
     ep__json_text(out, "precision", ep_report_precision_name(report->precision));
     ep__json_bool(out, "scales_assumed", ep__scales_assumed(report));
     ep__json_text(out, "dla", ep_report_dla_name(report->dla));
+    if (report->loaded) write_loaded(out, report->loaded);
     ep__json_open(out, "modes", '[');
-    for (uint32_t m = 0; m < report->n_modes; m++) write_mode(out, report, m, kernel_of);
+    for (uint32_t m = 0; m < report->n_modes; m++) complete &= write_mode(out, report, m);
     ep__json_close(out, ']');
     ep__json_close(out, '}');
     ep_text_append(out, "\n", 1);
-}
-
-ep_status ep_report_json(const ep_report *report, ep_text *out, ep_error *err)
-{
-    uint32_t **kernel_of = calloc(report->n_plans, sizeof *kernel_of);
-    bool complete = kernel_of;
-    for (uint32_t p = 0; complete && p < report->n_plans; p++) {
-        kernel_of[p] = ep__kernel_of_layers(&report->plans[p].planned->plan);
-        complete = kernel_of[p];
-    }
-    if (complete) write_report(out, report, kernel_of);
-    for (uint32_t p = 0; kernel_of && p < report->n_plans; p++) free(kernel_of[p]);
-    free(kernel_of);
     return complete && !out->failed ? EP_OK : ep_fail_memory(err);
 }

@@ -31,7 +31,18 @@ typedef struct ep_report_plan {
                                       not read then. NULL: it runs in every mode */
     const ep_report_limited *limited; /* per mode, as its run; NULL: no limit was asked for */
     ep_footprint footprint;
+    /* per mode, where each has a plan of its own (NULL: none could be made); NULL: all have the one
+       above. That is then the plan of the first mode that it runs in */
+    const ep_planned *const *planned_in;
+    const ep_footprint *footprint_in;
 } ep_report_plan;
+
+/* Where a plan comes from that was not made now. */
+typedef struct ep_report_loaded {
+    const ep_plan_file *file;
+    bool retuned;       /* its tactics were searched anew */
+    bool other_weights; /* the network is the file's, the ONNX file is not */
+} ep_report_loaded;
 
 typedef struct ep_report {
     const ep_machine *machine;
@@ -46,6 +57,7 @@ typedef struct ep_report {
     bool show_layers;
     bool governor;                       /* runs are at clocks within the budget of their mode */
     const ep_heat_options *heat_options; /* NULL: not asked for */
+    const ep_report_loaded *loaded;      /* NULL: the plans were made now */
 } ep_report;
 
 /* What --precision and --dla call a choice; NULL past the last. */
@@ -83,6 +95,16 @@ ep_status ep_report_hw_show_json(const ep_machine *machine, const ep_mode *const
 /* `plan hw check`: a line that says ok, or names the claims that do not hold. */
 ep_status ep_report_hw_check(const ep_machine *machine, const ep_claim *claims, uint32_t n,
                              ep_text *out, ep_error *err);
+
+/* `plan show`: what a plan file is of, its figures, a table of kernels. */
+ep_status ep_report_plan_file(const ep_plan_file *file, unsigned width, ep_text *out,
+                              ep_error *err);
+/* `plan diff`: what the plans were made of where that differs, all figures, layers that differ. */
+ep_status ep_report_plan_diff(const ep_plan_file *a, const ep_plan_file *b,
+                              const ep_plan_file_diff *diff, unsigned width, ep_text *out,
+                              ep_error *err);
+ep_status ep_report_plan_diff_json(const ep_plan_file *a, const ep_plan_file *b,
+                                   const ep_plan_file_diff *diff, ep_text *out, ep_error *err);
 
 /* ---- `plan check` -------------------------------------------------------------------------- */
 

@@ -6,24 +6,12 @@
 
 const char *ep_report_precision_name(uint32_t choice)
 {
-    static const char *const names[] = {
-        [EP_CHOOSE_INT8] = "int8",
-        [EP_CHOOSE_FP16] = "fp16",
-        [EP_CHOOSE_FP32] = "fp32",
-        [EP_CHOOSE_BEST] = "best",
-    };
-    return choice < sizeof names / sizeof *names ? names[choice] : NULL;
+    return ep_precision_choice_name(choice);
 }
 
 const char *ep_report_dla_name(uint32_t choice)
 {
-    static const char *const names[] = {
-        [EP_DLA_FIRST] = "0",
-        [EP_DLA_SECOND] = "1",
-        [EP_DLA_BOTH] = "both",
-        [EP_DLA_NONE] = "none",
-    };
-    return choice < sizeof names / sizeof *names ? names[choice] : NULL;
+    return ep_dla_choice_name(choice);
 }
 
 uint64_t ep__add(uint64_t a, uint64_t b)
@@ -66,6 +54,26 @@ const ep_run *ep__run_of(const ep_report *report, uint32_t p, uint32_t m)
     assert(p < report->n_plans && m < report->n_modes);
     const ep_report_plan *plan = &report->plans[p];
     return plan->cannot_run && plan->cannot_run[m] ? NULL : &plan->runs[m];
+}
+
+const ep_planned *ep__planned_of(const ep_report *report, uint32_t p, uint32_t m)
+{
+    const ep_report_plan *plan = &report->plans[p];
+    return plan->planned_in && plan->planned_in[m] ? plan->planned_in[m] : plan->planned;
+}
+
+const ep_footprint *ep__footprint_of(const ep_report *report, uint32_t p, uint32_t m)
+{
+    const ep_report_plan *plan = &report->plans[p];
+    const bool own = plan->planned_in && plan->planned_in[m];
+    return own ? &plan->footprint_in[m] : &plan->footprint;
+}
+
+double ep__gap_percent(const ep_planned *planned)
+{
+    const ep_search_result *found = &planned->found;
+    if (found->n_judged == 0) return -1;
+    return found->bound > 0 ? 100 * (found->value / found->bound - 1) : 0;
 }
 
 const ep_report_plan *ep__headline(const ep_report *report)

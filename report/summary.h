@@ -28,6 +28,14 @@ uint64_t ep__add(uint64_t a, uint64_t b);
 /* The run of plan `p` in mode `m`; NULL where it cannot run. */
 const ep_run *ep__run_of(const ep_report *report, uint32_t p, uint32_t m);
 
+/* The plan of strategy `p` in mode `m`, and its memory; where there is none, its plan elsewhere. */
+const ep_planned *ep__planned_of(const ep_report *report, uint32_t p, uint32_t m);
+const ep_footprint *ep__footprint_of(const ep_report *report, uint32_t p, uint32_t m);
+
+/* By how much a plan that was searched for may be worse than the best there is, in percent of the
+ * bound; negative: it was not searched for. */
+double ep__gap_percent(const ep_planned *planned);
+
 /* The plan that the report is about, and the first mode that it runs in (EP_NO_INDEX: none). */
 const ep_report_plan *ep__headline(const ep_report *report);
 uint32_t ep__headline_mode(const ep_report *report);

@@ -7,6 +7,16 @@
 #include "report/limits.h"
 #include "report/summary.h"
 
+/* "as in plan.json, planned for MAXN: its tactics" */
+static void append_loaded(const ep_report_loaded *loaded, unsigned width, ep_text *out)
+{
+    ep_text line = {0};
+    ep_text_printf(&line, "as in %s, planned for %s: %s", loaded->file->path, loaded->file->mode,
+                   loaded->retuned ? "tactics searched anew" : "its tactics");
+    if (loaded->other_weights) ep_text_printf(&line, "; the weights are others");
+    ep__append_line(out, width, 2, &line);
+}
+
 void ep__title_section(const ep_report *report, unsigned width, ep_text *out)
 {
     ep_text line = {0};
@@ -18,6 +28,7 @@ void ep__title_section(const ep_report *report, unsigned width, ep_text *out)
         ep_text_printf(&line, " (INT8 scales assumed: the model has none)");
     }
     ep__append_line(out, width, 2, &line);
+    if (report->loaded) append_loaded(report->loaded, width, out);
     if (report->machine->dla.cores > 0) return;
     ep_text_printf(&line, "%s has no DLA: everything runs on the GPU", report->machine->title);
     ep__append_line(out, width, 2, &line);
@@ -185,6 +196,27 @@ static void append_memory(const ep_report *report, unsigned width, ep_text *out)
     ep__append_line(out, width, 2, &line);
 }
 
+/* "best: latency within 0.3 % of its bound in MAXN, 0 % in 50W" */
+static void append_gaps(const ep_report *report, unsigned width, ep_text *out)
+{
+    const uint32_t p = report->n_plans - 1;
+    ep_text line = {0};
+    for (uint32_t m = 0; m < report->n_modes; m++) {
+        const ep_planned *planned = ep__planned_of(report, p, m);
+        const double gap = ep__gap_percent(planned);
+        if (gap < 0 || !ep__run_of(report, p, m)) continue;
+        if (line.length == 0) {
+            ep_text_printf(&line, "%s: %s within ", planned->plan.strategy,
+                           ep_objective_name(planned->found.objective));
+        } else {
+            ep_text_printf(&line, ", ");
+        }
+        ep_text_printf(&line, "%.1f %% of its bound in %s", gap, report->modes[m]->name);
+    }
+    if (line.length > 0) ep__append_line(out, width, 2, &line);
+    ep_text_free(&line);
+}
+
 ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out, ep_error *err)
 {
     ep__title_section(report, width, out);
@@ -197,6 +229,7 @@ ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out,
     ep__plugins_section(report->layers, width, out);
     ep_text_printf(out, "\n");
     append_modes(report, width, out);
+    append_gaps(report, width, out);
     ep__governor_section(report, width, out);
     ep__heat_section(report, width, out);
     ep_text_printf(out, "\n");

@@ -6,9 +6,15 @@
 #include "sim/sim_internal.h"
 
 /* What a batch spends, summed over its kernels. */
+typedef struct core_totals {
+    double total_ns, submit_ns;
+    double cpipe_ns[EP_MAX_PIPES], rubik_ns, bdma_ns; /* units inside */
+} core_totals;
+
 typedef struct totals {
     double gpu_ns, dla_ns, submit_ns;
-    double tensor_ns, cpipe_ns[EP_MAX_PIPES], rubik_ns, bdma_ns; /* units inside */
+    double tensor_ns;
+    core_totals cores[2];
     double dram_bytes;
     double compute_ns, memory_ns, launch_ns, transition_ns; /* by what bounds each kernel */
     ep__energy energy;
@@ -22,7 +28,8 @@ static double cycles_ns(double cycles, double mhz)
 
 /* A unit of the DLA is busy while it computes or waits for its data; the gap before the next kernel
  * and the filling of a pipeline are not its work. */
-static void add_dla_units(const ep_phases *phases, const ep_point *point, double work_ns, totals *t)
+static void add_dla_units(const ep_phases *phases, const ep_point *point, double work_ns,
+                          core_totals *t)
 {
     const bool on_pipes = phases->cpipe_cycles > 0;
     if (!on_pipes && phases->rubik_cycles > 0) {
@@ -39,8 +46,10 @@ static void add_units(const ep_cost *cost, const ep_phases *phases, const ep_poi
                       const ep__breakdown *b, totals *t)
 {
     if (ep_device_is_dla(cost->device)) {
+        core_totals *core = &t->cores[cost->device - EP_DLA0];
         t->dla_ns += b->total_ns;
-        add_dla_units(phases, point, b->total_ns - b->floor_ns, t);
+        core->total_ns += b->total_ns;
+        add_dla_units(phases, point, b->total_ns - b->floor_ns, core);
     } else {
         t->gpu_ns += b->total_ns;
         const double cycles = phases->tiles * phases->tensor_tile_cycles / (double)point->gpu_sms;
@@ -84,8 +93,7 @@ static void add_unit(ep_run *run, const char *name, double busy_ns, double share
     if (period_ns > 0) u->busy_pct = 100 * busy_ns * share / period_ns;
 }
 
-/* A batch occupies one core; with two cores in turn each sees every second batch. */
-static void list_core(const totals *t, const ep_dla *dla, int64_t core, bool used, double share,
+static void list_core(const core_totals *t, const ep_dla *dla, int64_t core, double share,
                       double period_ns, ep_run *run)
 {
     static const char *const names[2] = {"dla0", "dla1"};
@@ -94,23 +102,23 @@ static void list_core(const totals *t, const ep_dla *dla, int64_t core, bool use
         {"dla1.cpipe0", "dla1.cpipe1", "dla1.cpipe2", "dla1.cpipe3"}};
     static const char *const rubik[2] = {"dla0.rubik", "dla1.rubik"};
     static const char *const bdma[2] = {"dla0.bdma", "dla1.bdma"};
-    add_unit(run, names[core], used ? t->dla_ns + t->submit_ns : 0, share, period_ns);
+    add_unit(run, names[core], t->total_ns + t->submit_ns, share, period_ns);
     for (int64_t i = 0; i < dla->pipes; i++) {
-        add_unit(run, pipes[core][i], used ? t->cpipe_ns[i] : 0, share, period_ns);
+        add_unit(run, pipes[core][i], t->cpipe_ns[i], share, period_ns);
     }
-    add_unit(run, rubik[core], used ? t->rubik_ns : 0, share, period_ns);
-    add_unit(run, bdma[core], used ? t->bdma_ns : 0, share, period_ns);
+    add_unit(run, rubik[core], t->rubik_ns, share, period_ns);
+    add_unit(run, bdma[core], t->bdma_ns, share, period_ns);
 }
 
-static void list_units(const totals *t, const ep_plan *plan, const ep_point *point, int64_t cores,
+/* With `cores` 2, batches in turn: each core does what the plan says of one, every second time. */
+static void list_units(const totals *t, ep_device planned, const ep_point *point, int64_t cores,
                        double period_ns, ep_run *run)
 {
     add_unit(run, "gpu", t->gpu_ns, 1, period_ns);
     add_unit(run, "gpu.tensor", t->tensor_ns, 1, period_ns);
-    const bool second = plan->n_subgraphs > 0 && plan->subgraphs[0].device == EP_DLA1;
     for (int64_t core = 0; core < point->dla_cores && core < 2; core++) {
-        const bool used = plan->n_subgraphs > 0 && (cores == 2 || core == second);
-        list_core(t, &point->machine->dla, core, used, 1.0 / (double)cores, period_ns, run);
+        const core_totals *of = &t->cores[cores == 2 ? planned - EP_DLA0 : core];
+        list_core(of, &point->machine->dla, core, 1.0 / (double)cores, period_ns, run);
     }
     add_unit(run, "dram", t->dram_bytes / point->dram_gbps, 1, period_ns);
 }
@@ -189,7 +197,10 @@ static void walk(const ep_plan *plan, const ep_cost *costs, const ep_point *poin
     uint32_t loaded = EP_NO_INDEX;
     for (uint32_t k = 0; k < plan->n_kernels; k++) {
         const ep_kernel *kernel = &plan->kernels[k];
-        if (kernel->subgraph != EP_NO_INDEX && kernel->subgraph != loaded) t->submissions++;
+        if (kernel->subgraph != EP_NO_INDEX && kernel->subgraph != loaded) {
+            t->submissions++;
+            t->cores[kernel->device - EP_DLA0].submit_ns += ep_sim_submit_ns(point);
+        }
         loaded = kernel->subgraph;
         if (costs[k].is_view) continue;
         a->kernel_ns[k] = ep_cost_ns(&costs[k], point, &a->tactic[k]);
@@ -234,9 +245,9 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
                      const ep_run_options *options, ep_arena *arena, ep_run *out, ep_error *err)
 {
     assert(options->batch >= 1 && options->dla_cores >= 1);
-    const ep_device core = plan->n_subgraphs > 0 ? plan->subgraphs[0].device : EP_GPU;
-    EP_FAIL_IF(ep_device_is_dla(core) && core - EP_DLA0 >= point->dla_cores, err, EP_INFEASIBLE,
-               "the plan needs %s, and %s powers %lld DLA cores", ep_device_name(core),
+    const ep_device last = ep_plan_last_core(plan);
+    EP_FAIL_IF(ep_device_is_dla(last) && last - EP_DLA0 >= point->dla_cores, err, EP_INFEASIBLE,
+               "the plan needs %s, and %s powers %lld DLA cores", ep_device_name(last),
                point->mode->name, (long long)point->dla_cores);
     arrays a;
     EP_TRY(new_arrays(plan, arena, &a, err));
@@ -247,7 +258,8 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
                     .layer_nj = a.layer_nj};
     totals t = {0};
     walk(plan, costs, point, &a, out, &t);
-    const int64_t cores = plan->n_subgraphs > 0 ? options->dla_cores : 1;
+    const bool takes_turns = ep_device_is_dla(last) && !ep_plan_uses_both_cores(plan);
+    const int64_t cores = takes_turns ? options->dla_cores : 1;
     const double period_ns = period_of(&t, point, cores);
     out->latency_ns = latency_of(&t);
     out->period_ns = period_ns;
@@ -257,7 +269,7 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
     out->submit_nj = ep__submit_nj(point) * t.submissions;
     out->bound = bound_of(&t);
     if (period_ns > 0) out->throughput_ips = (double)options->batch * 1e9 / period_ns;
-    list_units(&t, plan, point, cores, period_ns, out);
+    list_units(&t, last, point, cores, period_ns, out);
     EP_TRY(rails(&t, point, period_ns, arena, out, err));
     if (period_ns > 0) out->energy_mj = out->power_w * 1e3 / out->throughput_ips;
     out->over_budget = point->budget_w > 0 && out->power_w > point->budget_w;

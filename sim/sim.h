@@ -248,7 +248,7 @@ typedef struct ep_run {
 typedef struct ep_run_options {
     int64_t batch;     /* images in a batch: for images a second */
     int64_t dla_cores; /* how many cores work on successive batches in turn: 1, or 2 with
-                          --dla both */
+                          --dla both; a plan that uses both itself counts as 1 */
 } ep_run_options;
 
 /* `costs` has one entry a kernel. Arrays in `out` live in `arena`. EP_INFEASIBLE: the mode does not
@@ -368,7 +368,7 @@ typedef struct ep_task {
 typedef struct ep_task_options {
     const char *name;
     int64_t batch;
-    int64_t dla_core;    /* 0 or 1: the core that the subgraphs run on */
+    int64_t dla_core;    /* 0 or 1: the core that the subgraphs run on, unless they use both */
     bool copies;         /* input from the host, output to it; else memory is shared, and free */
     bool dla_only;       /* what runs on the GPU is left out */
     bool no_reformats;   /* reformats are left out */

@@ -44,6 +44,7 @@ typedef struct builder {
     ep_phases *phases; /* per kernel */
     ep_step *steps;
     uint32_t n;
+    bool uses_both_cores;
 } builder;
 
 static void add_step(builder *b, ep_step step)
@@ -87,6 +88,13 @@ static bool is_same_loadable(const builder *b, const ep_step *before)
            kernels[before->kernel].subgraph == subgraph;
 }
 
+static ep_unit unit_of(const builder *b, ep_device device)
+{
+    if (!ep_device_is_dla(device)) return EP_UNIT_GPU;
+    const bool second = b->uses_both_cores ? device == EP_DLA1 : b->options->dla_core == 1;
+    return second ? EP_UNIT_DLA1 : EP_UNIT_DLA0;
+}
+
 static void add_kernels(builder *b, const ep_cost *costs)
 {
     uint32_t loaded = EP_NO_INDEX;
@@ -103,8 +111,7 @@ static void add_kernels(builder *b, const ep_cost *costs)
         uint32_t tactic;
         (void)ep_cost_ns(&costs[k], b->point, &tactic);
         if (!ep_cost_phases(&costs[k], b->point->machine, tactic, &b->phases[k])) continue;
-        const ep_unit core = b->options->dla_core ? EP_UNIT_DLA1 : EP_UNIT_DLA0;
-        add_step(b, (ep_step){.unit = ep_device_is_dla(kernel->device) ? core : EP_UNIT_GPU,
+        add_step(b, (ep_step){.unit = unit_of(b, kernel->device),
                               .kernel = k,
                               .cost = &costs[k],
                               .phases = &b->phases[k]});
@@ -116,8 +123,10 @@ ep_status ep_task_make(const ep_plan *plan, const ep_cost *costs, const ep_point
                        const ep_task_options *options, ep_arena *arena, ep_task *out, ep_error *err)
 {
     assert(options->batch >= 1 && (options->dla_core == 0 || options->dla_core == 1));
-    EP_FAIL_IF(plan->n_subgraphs > 0 && options->dla_core >= point->dla_cores, err, EP_INFEASIBLE,
-               "the plan needs dla%lld, and %s powers %lld DLA cores", (long long)options->dla_core,
+    const bool both = ep_plan_uses_both_cores(plan);
+    const int64_t last = both ? 1 : options->dla_core;
+    EP_FAIL_IF(plan->n_subgraphs > 0 && last >= point->dla_cores, err, EP_INFEASIBLE,
+               "the plan needs dla%lld, and %s powers %lld DLA cores", (long long)last,
                point->mode->name, (long long)point->dla_cores);
     const ep_network *network = plan->layers->network;
     const uint64_t most =
@@ -125,6 +134,7 @@ ep_status ep_task_make(const ep_plan *plan, const ep_cost *costs, const ep_point
     builder b = {.plan = plan,
                  .point = point,
                  .options = options,
+                 .uses_both_cores = both,
                  .phases = EP_NEW(arena, ep_phases, plan->n_kernels),
                  .steps = EP_NEW(arena, ep_step, most)};
     if (!b.phases || !b.steps) return ep_fail_memory(err);

@@ -7,8 +7,9 @@
 
 typedef struct side {
     const char *path;
-    ep_execution *execution; /* NULL: a folder of saved arrays */
-    ep_names *tensors;       /* of the network */
+    const ep_execution_plan *plan; /* NULL: as the file has it */
+    ep_execution *execution;       /* NULL: a folder of saved arrays */
+    ep_names *tensors;             /* of the network */
     uint32_t n_names;
     const char **names; /* of its outputs; of a folder against a network: of the network's */
 } side;
@@ -33,7 +34,9 @@ static bool is_folder(const char *path)
 static ep_status run_side(side *s, const ep_execution_options *options, ep_error *err)
 {
     ep_timing timing;
-    EP_TRY(ep_execution_new(s->path, options, &s->execution, err));
+    ep_execution_options planned = *options;
+    planned.plan = s->plan;
+    EP_TRY(ep_execution_new(s->path, &planned, &s->execution, err));
     EP_TRY(ep_execution_run(s->execution, 0, &timing, err));
     const ep_network *network = s->execution->network;
     s->tensors = ep_names_new();
@@ -49,10 +52,16 @@ static ep_status run_side(side *s, const ep_execution_options *options, ep_error
     return EP_OK;
 }
 
+/* B is a plan of the network that A computes. */
+static bool ranks_kernels(const job *j)
+{
+    return j->b.plan && strcmp(j->a.path, j->b.path) == 0;
+}
+
 static ep_status make_sides(job *j, ep_error *err)
 {
     ep_execution_options run = j->options->run;
-    run.session.keep_all = j->options->layers;
+    run.session.keep_all = j->options->layers || ranks_kernels(j);
     const bool saved_a = is_folder(j->a.path), saved_b = is_folder(j->b.path);
     EP_FAIL_IF(saved_a && saved_b && run.n_inputs, err, EP_BAD_USAGE,
                "--input: %s and %s are folders: nothing runs", j->a.path, j->b.path);
@@ -253,6 +262,11 @@ static ep_status compare(job *j, ep_error *err)
     EP_TRY(make_sides(j, err));
     EP_TRY(compare_outputs(j, err));
     if (j->options->layers) EP_TRY(compare_layers(j, err));
+    if (ranks_kernels(j)) {
+        ep_session_options session = j->options->run.session;
+        session.keep_all = true;
+        EP_TRY(ep__compare_kernels(j->a.execution, j->b.execution, &session, j->out, err));
+    }
     ep_comparison *out = j->out;
     find_first(out, out->layers, out->n_layers);
     find_first(out, out->outputs, out->n_outputs);
@@ -270,13 +284,16 @@ ep_status ep_compare(const char *a, const char *b, const ep_compare_options *opt
         return ep_fail_memory(err);
     }
     *comparison = (ep_comparison){.arena = arena,
-                                  .a = a,
-                                  .b = b,
+                                  .a = options->label_a ? options->label_a : a,
+                                  .b = options->label_b ? options->label_b : b,
                                   .has_tolerance = options->has_tolerance,
                                   .atol = options->atol,
                                   .rtol = options->rtol};
-    job j = {
-        .options = options, .arena = arena, .a = {.path = a}, .b = {.path = b}, .out = comparison};
+    job j = {.options = options,
+             .arena = arena,
+             .a = {.path = a, .plan = options->plan_a},
+             .b = {.path = b, .plan = options->plan_b},
+             .out = comparison};
     const ep_status status = compare(&j, err);
     comparison->execution_a = j.a.execution;
     comparison->execution_b = j.b.execution;

@@ -32,9 +32,14 @@ static ep_status make(ep_execution *e, const char *path, const ep_execution_opti
     EP_TRY(named(ep_specialize(e->imported, &specialize, &e->network, err), path, err));
     EP_TRY(ep__inputs_make(e, given, err));
     EP_TRY(mark_outputs(e, err));
-    e->keeps_all = options->session.keep_all;
+    ep_session_options session = options->session;
+    if (options->plan) {
+        EP_TRY(named(ep__execution_plan(e, &specialize, options, err), path, err));
+        session.numerics = &e->numerics;
+    }
+    e->keeps_all = session.keep_all;
     e->threads = options->session.threads ? options->session.threads : ep_cores();
-    return named(ep_session_new(e->network, &options->session, &e->session, err), path, err);
+    return named(ep_session_new(e->network, &session, &e->session, err), path, err);
 }
 
 ep_status ep_execution_new(const char *path, const ep_execution_options *options,
@@ -61,6 +66,9 @@ void ep_execution_free(ep_execution *execution)
 {
     if (!execution) return;
     ep_session_free(execution->session);
+    ep_planned_free(execution->planned);
+    ep_layers_free(execution->layers);
+    ep_network_free(execution->static_network);
     ep_network_free(execution->network);
     ep_network_free(execution->imported);
     ep_arena_free(execution->arena);

@@ -184,14 +184,24 @@ static void fill_random(const ep_array *array, uint64_t state)
     }
 }
 
-static void convert(const ep_array *from, const ep_array *to)
+void ep__inputs_random(const ep_array *array, uint32_t i, uint64_t seed)
+{
+    fill_random(array, seed + ((uint64_t)i << 32));
+}
+
+ep_status ep__inputs_convert(const ep_array *from, ep_dtype dtype, ep_arena *arena, ep_array *out,
+                             ep_error *err)
 {
     double block[BLOCK];
-    for (uint64_t at = 0; at < to->n; at += BLOCK) {
-        const uint64_t n = ep_min_u64(BLOCK, to->n - at);
+    *out = (ep_array){.dtype = dtype, .shape = from->shape, .n = from->n};
+    out->data = ep_arena_take(arena, ep_dtype_bytes(dtype, out->n), 1);
+    if (!out->data) return ep_fail_memory(err);
+    for (uint64_t at = 0; at < out->n; at += BLOCK) {
+        const uint64_t n = ep_min_u64(BLOCK, out->n - at);
         ep_array_get(from, at, n, block);
-        ep_array_set(to, at, n, block);
+        ep_array_set(out, at, n, block);
     }
+    return EP_OK;
 }
 
 static ep_status mismatch(const ep_network *network, const ep_tensor *input, const ep__given *given,
@@ -218,6 +228,7 @@ static ep_status make_input(ep_execution *e, uint32_t i, const ep__given *given,
         }
         *array = given->array;
         if (input->dtype == given->array.dtype) return EP_OK;
+        return ep__inputs_convert(&given->array, input->dtype, e->arena, array, err);
     }
     *array =
         (ep_array){.dtype = input->dtype, .shape = input->shape, .n = ep_tensor_elements(input)};
@@ -226,11 +237,7 @@ static ep_status make_input(ep_execution *e, uint32_t i, const ep__given *given,
                ep_dtype_name(input->dtype));
     array->data = ep_arena_take(e->arena, ep_dtype_bytes(array->dtype, array->n), 1);
     if (!array->data) return ep_fail_memory(err);
-    if (given->is_array) {
-        convert(&given->array, array);
-    } else {
-        fill_random(array, given->seed + ((uint64_t)i << 32));
-    }
+    ep__inputs_random(array, i, given->seed);
     return EP_OK;
 }
 

@@ -392,6 +392,23 @@ ep_status ep_baseline_compare_text(const char *was, size_t was_size, const char 
 
 typedef struct ep_execution ep_execution;
 
+/* Where INT8 scales come from: Q/DQ nodes where the network has them, else one of these. */
+typedef struct ep_calibration {
+    const char *cache; /* of TensorRT; NULL: none */
+    uint32_t n;        /* else images that pass through the network in FP32: scales are such that
+                          the largest value of a tensor is 127 */
+    const char *const *sources; /* NAME=FILE.npy or NAME=random:SEED, any number of batches */
+    const char *save;           /* writes the scales to this cache; NULL: no */
+} ep_calibration;
+
+/* In which precisions an execution computes: those of a plan. */
+typedef struct ep_execution_plan {
+    const ep_machine *machine;
+    const char *strategy;
+    ep_plan_options options;
+    ep_calibration calibration;
+} ep_execution_plan;
+
 /* Zero-initialise. */
 typedef struct ep_execution_options {
     int64_t batch; /* this and the shapes: as in ep_specialize_options */
@@ -403,6 +420,7 @@ typedef struct ep_execution_options {
                                   is not named is random:1 */
     const ep_execution *like;  /* instead of all these: gets the inputs of that one, by name; by
                                   position when no name is the same. NULL: none */
+    const ep_execution_plan *plan; /* NULL: computes as the file has it */
     ep_session_options session;
 } ep_execution_options;
 
@@ -416,6 +434,11 @@ struct ep_execution {
     ep_session *session;
     bool keeps_all;        /* as the options of the session have it */
     const bool *is_output; /* per tensor of the network */
+    /* with a plan, else NULL: what was planned, and how it computes */
+    ep_network *static_network;
+    ep_layers *layers;
+    ep_planned *planned;
+    ep_numerics numerics;
 };
 
 /* Loads the network, makes its inputs and a session. A file's floats are converted to the float
@@ -512,9 +535,20 @@ typedef struct ep_comparison_row {
     bool over; /* there is a tolerance, and this is over it or cannot be compared */
 } ep_comparison_row;
 
+/* A kernel of the plan of B, by the first tensor that it writes. */
+typedef struct ep_kernel_row {
+    uint32_t index; /* in the plan */
+    const ep_kernel *kernel;
+    const char *tensor;
+    double own_db;    /* SQNR against A, the kernel reading what A computed: what it loses itself.
+                         Infinite: nothing; NAN: nothing finite is left */
+    double so_far_db; /* and reading what the kernels of B before it computed */
+    ep_loss loss;     /* of that */
+} ep_kernel_row;
+
 typedef struct ep_comparison {
     ep_arena *arena;
-    const char *a, *b;                       /* the paths */
+    const char *a, *b;                       /* the paths, and what they are computed in */
     ep_execution *execution_a, *execution_b; /* NULL: saved */
     bool has_tolerance;
     double atol, rtol;
@@ -523,12 +557,16 @@ typedef struct ep_comparison {
     uint32_t n_layers;
     const ep_comparison_row *layers; /* other tensors that both have, in topological order; of two
                                         folders none */
-    uint32_t n_over;                 /* rows of both */
+    uint32_t n_kernels; /* B a plan of the network of A: its kernels, those that lose most first */
+    const ep_kernel_row *kernels;
+    uint32_t n_over;                     /* rows of both */
     const ep_comparison_row *first_over; /* in topological order; NULL: none */
 } ep_comparison;
 
 typedef struct ep_compare_options {
-    ep_execution_options run; /* of A; B gets the same inputs */
+    ep_execution_options run;                 /* of A; B gets the same inputs */
+    const ep_execution_plan *plan_a, *plan_b; /* NULL: as the file has it */
+    const char *label_a, *label_b;            /* for reports; NULL: the paths */
     bool layers;
     bool has_tolerance; /* else the two are not read */
     double atol, rtol;

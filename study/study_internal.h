@@ -124,6 +124,32 @@ ep_status ep__inputs_shapes(const ep_execution *e, const ep_execution_options *o
 /* Makes the inputs of the specialized network. */
 ep_status ep__inputs_make(ep_execution *e, const ep__given *given, ep_error *err);
 
+/* Fills an array as input `i` of a network, at random. */
+void ep__inputs_random(const ep_array *array, uint32_t i, uint64_t seed);
+/* The same numbers in another type, in the arena. */
+ep_status ep__inputs_convert(const ep_array *from, ep_dtype dtype, ep_arena *arena, ep_array *out,
+                             ep_error *err);
+
+/* ---- calibrate.c --------------------------------------------------------------------------- */
+
+/* Finds INT8 scales, per tensor of the network, 0: none, and writes them where the options say.
+ * Those of a cache are also given to the layers. */
+ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, ep_layers *layers,
+                        float *scales, ep_error *err);
+
+/* ---- planned.c ----------------------------------------------------------------------------- */
+
+/* Plans the network and fills in `e->numerics`. `to_run`: what `e->network` was made with. */
+ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_run,
+                             const ep_execution_options *options, ep_error *err);
+
+/* ---- compare_kernels.c --------------------------------------------------------------------- */
+
+/* Fills in the kernels of `out`. Both are of one file and kept all tensors of their last run; `b` is
+ * planned; `session` is what they were made with. */
+ep_status ep__compare_kernels(const ep_execution *a, const ep_execution *b,
+                              const ep_session_options *session, ep_comparison *out, ep_error *err);
+
 /* ---- saved.c ------------------------------------------------------------------------------- */
 
 /* The array that was saved for a tensor; `*found` is false when there is none. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/integer/integer.h"
-#include "engine/round.h"
+#include "engine/codes.h"
 
 enum { PIECE = 1 << 15 };
 

@@ -192,7 +192,8 @@ static inline uint32_t count_crossings(const ep_plan *plan)
         if (p == EP_NO_INDEX) continue;
         bool crosses = false;
         for (uint32_t u = layers->users_begin[t]; u < layers->users_begin[t + 1]; u++) {
-            crosses |= plan->device[layers->users[u]] != plan->device[p];
+            crosses |= ep_device_is_dla(plan->device[layers->users[u]]) !=
+                       ep_device_is_dla(plan->device[p]);
         }
         crossings += crosses;
     }

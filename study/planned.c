@@ -1,0 +1,40 @@
+/* An execution that computes as a plan has it. */
+#include "study/study_internal.h"
+
+/* What lies in which precision. Behind the INT8 kernel of a network with Q/DQ nodes that no Q
+ * follows there are no 8-bit integers: TensorRT has it write FP16. */
+static ep_status find_stored(ep_execution *e, const float *scales, ep_error *err)
+{
+    const ep_plan *plan = &e->planned->plan;
+    const uint32_t n = e->network->n_tensors;
+    ep_precision *stored = EP_NEW(e->arena, ep_precision, n);
+    if (!stored) return ep_fail_memory(err);
+    for (uint32_t t = 0; t < n; t++) {
+        const uint32_t root = plan->layers->root[t];
+        stored[t] = ep_sim_tensor_precision(plan, root, EP_FP32);
+        const bool unscaled = plan->layers->quantized && !(scales[root] > 0);
+        if (stored[t] == EP_INT8 && unscaled) stored[t] = EP_FP16;
+    }
+    e->numerics.stored = stored;
+    return EP_OK;
+}
+
+ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_run,
+                             const ep_execution_options *options, ep_error *err)
+{
+    const ep_execution_plan *wanted = options->plan;
+    ep_specialize_options specialize = *to_run;
+    specialize.to_run = false;
+    EP_TRY(ep_specialize(e->imported, &specialize, &e->static_network, err));
+    EP_TRY(ep_layers_build(e->static_network, &e->layers, err));
+    float *scales = EP_NEW(e->arena, float, e->network->n_tensors);
+    if (!scales) return ep_fail_memory(err);
+    EP_TRY(ep__calibrate(e, options, e->layers, scales, err));
+    EP_TRY(ep_plan_make(e->layers, wanted->machine, wanted->strategy, &wanted->options, &e->planned,
+                        err));
+    EP_TRY(find_stored(e, scales, err));
+    e->numerics.imported = e->imported;
+    e->numerics.plan = &e->planned->plan;
+    e->numerics.scales = scales;
+    return EP_OK;
+}
