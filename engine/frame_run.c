@@ -271,7 +271,8 @@ static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
     ep__node_reads(frame, index, &reads, &count);
     clear_read(frame, index, reads, count);
     clear_read(frame, index, node->outputs, node->n_outputs);
-    frame->node_ns[index] = now_ns() - begin;
+    frame->node_ns[frame->fused ? ep__fused_anchor(frame->fused, index) : index] +=
+        now_ns() - begin;
     return EP_OK;
 }
 
@@ -292,6 +293,7 @@ ep_status ep__frame_run_once(ep__frame *frame, ep_error *err)
 
 ep_status ep__frame_run(ep__frame *frame, ep_error *err)
 {
+    memset(frame->node_ns, 0, frame->network->n_nodes * sizeof *frame->node_ns);
     return run_nodes(frame, false, err);
 }
 

@@ -40,6 +40,9 @@ bool ep__integer_has(const ep__integer *integer, uint32_t node);
 void ep__node_reads(const ep__frame *frame, uint32_t node, const uint32_t **tensors,
                     uint32_t *count);
 
+/* Marks the tensors that the step at a node reads each time it runs. */
+void ep__integer_mark_read(const ep__integer *integer, uint32_t node, bool *read);
+
 /* Steps of a session's work for an element of the result. */
 uint64_t ep__integer_work(const ep__integer *integer, uint32_t node);
 /* Runs the step at the node, whose output has its place. */

@@ -212,3 +212,9 @@ void ep__node_reads(const ep__frame *frame, uint32_t node, const uint32_t **tens
         *count = integer->steps[node]->n_reads;
     }
 }
+
+void ep__integer_mark_read(const ep__integer *integer, uint32_t node, bool *read)
+{
+    const ep__integer_step *step = integer->steps[node];
+    for (uint32_t i = 0; i < step->n_inputs; i++) read[step->reads[i]] = true;
+}

@@ -12,11 +12,17 @@ bool ep__is_op(const ep_node *node, const char *op)
 
 /* ---- constants ----------------------------------------------------------------------------- */
 
+/* Large ones lie in the file as they come. */
+static bool is_aligned(const ep_array *array)
+{
+    return (uintptr_t)array->data % sizeof(float) == 0;
+}
+
 const ep_array *ep__constant_array(const ep__finder *f, uint32_t t)
 {
     if (t == EP_NO_INDEX || !ep_tensor_is_const(&f->network->tensors[t])) return NULL;
     const ep_array *array = &f->frame->cells[t].array;
-    return array->dtype == EP_DTYPE_FLOAT ? array : NULL;
+    return array->dtype == EP_DTYPE_FLOAT && is_aligned(array) ? array : NULL;
 }
 
 static uint32_t input_of(const ep_node *node, uint32_t i)
@@ -182,6 +188,7 @@ static bool read_bias(const ep__finder *f, ep__integer_step *step, uint32_t t, i
     }
     const ep_tensor *bias = &f->network->tensors[step->bias];
     return ep_tensor_is_const(bias) && bias->has_shape &&
+           is_aligned(&f->frame->cells[step->bias].array) &&
            (int64_t)ep_tensor_elements(bias) == filters &&
            ep__bias_codes(f->frame, step, filters, NULL);
 }

@@ -229,6 +229,21 @@ bool ep__is_fused(const ep__fused *fused, uint32_t node)
     return fused->steps[node].fused;
 }
 
+uint32_t ep__fused_anchor(const ep__fused *fused, uint32_t node)
+{
+    return fused->steps[node].anchor;
+}
+
+void ep__fused_mark_read(const ep__fused *fused, bool *read)
+{
+    for (uint32_t i = 0; i < fused->n_actions; i++) {
+        const ep__action *action = &fused->actions[i];
+        for (uint32_t k = 0; k < action->n_args; k++) {
+            if (action->places[k].where == EP__IN_CELL) read[action->places[k].index] = true;
+        }
+    }
+}
+
 ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err)
 {
     const ep__fused_step *step = &frame->fused->steps[node];
