@@ -121,6 +121,28 @@ static bool is_constant(const ep__finder *f, uint32_t t)
     return true;
 }
 
+static uint64_t elements_of(const ep__finder *f, uint32_t t)
+{
+    return ep_tensor_elements(&f->network->tensors[t]);
+}
+
+/* Shape functions do not compare what a Reshape is given with what it is to show. */
+static bool sizes_fit(const ep__finder *f, const ep__integer_step *step)
+{
+    const uint64_t out = elements_of(f, step->out);
+    const ep__int8_form *form = &step->form;
+    if (step->kind == EP__STEP_RECODE || step->kind == EP__STEP_RESHAPE) {
+        for (uint32_t i = 0; i < step->n_inputs; i++) {
+            if (elements_of(f, step->reads[i]) != out) return false;
+        }
+    } else if (step->kind == EP__STEP_MULTIPLY) {
+        const int64_t x = form->batch * form->channels * form->window.image_size;
+        const int64_t y = form->batch * form->filters * form->window.stops_size;
+        return elements_of(f, step->reads[0]) == (uint64_t)x && out == (uint64_t)y;
+    }
+    return true;
+}
+
 /* Adds the codes behind `t` to the step's inputs. */
 static bool add_input(const ep__finder *f, ep__integer_step *step, uint32_t t)
 {
@@ -193,7 +215,7 @@ static bool read_bias(const ep__finder *f, ep__integer_step *step, uint32_t t, i
            ep__bias_codes(f->frame, step, filters, NULL);
 }
 
-/* Exact whatever the weights are: 2^15 products of 255 by 128, and a bias, stay below 2^31. */
+/* Below 2^31 whatever the codes are: 2^15 products of 255 by 128, and a bias. */
 static bool sums_fit(const ep__int8_form *form)
 {
     return form->groups > 0 &&
@@ -267,7 +289,7 @@ bool ep__match_multiply(const ep__finder *f, ep__integer_step *step, uint32_t in
     step->form.x_zero = step->coding[0].zero;
     step->reads[step->n_reads++] = step->weights;
     if (step->bias != EP_NO_INDEX) step->reads[step->n_reads++] = step->bias;
-    return true;
+    return sizes_fit(f, step);
 }
 
 /* ---- others -------------------------------------------------------------------------------- */
@@ -329,7 +351,6 @@ static bool match_sum(const ep__finder *f, ep__integer_step *step, const ep_node
         step->coding[1] = coding;
         step->n_inputs = 2;
         step->n_reads++;
-        f->integer->hidden[core] = true;
         return true;
     }
     return false;
@@ -359,8 +380,7 @@ static bool match_core(const ep__finder *f, ep__integer_step *step, uint32_t t)
         step->kind = EP__STEP_RESHAPE;
         matches = add_input(f, step, node->inputs[0]);
     }
-    if (matches) f->integer->hidden[index] = true;
-    return matches;
+    return matches && sizes_fit(f, step);
 }
 
 /* The bounds of a Relu or Clip; false when it is another operator, or they are not constants. */
@@ -396,7 +416,11 @@ bool ep__match_step(const ep__finder *f, ep__integer_step *step, uint32_t t)
     step->kind = EP__STEP_RECODE;
     step->core = EP_NO_INDEX;
     if (t == EP_NO_INDEX) return false;
-    if (!add_input(f, step, t) && !match_core(f, step, t)) return false;
+    if (!add_input(f, step, t)) {
+        if (!match_core(f, step, t)) return false;
+        f->integer->hidden[f->network->tensors[t].producer] = true;
+        f->integer->hidden[step->core] = true; /* the same, but for a product that is added to */
+    }
     if (activation != EP_NO_INDEX) f->integer->hidden[activation] = true;
     return true;
 }
