@@ -112,6 +112,7 @@ typedef struct ep_session_options {
     uint64_t max_work; /* steps that one run may take: of a node at least one, about one an element,
                           about a product for what computes products; 0: any. For networks that
                           nobody trusts: a Loop may be endless */
+    bool plain;        /* without oneDNN, also where it is there: slower */
     bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor) */
     const ep_numerics *numerics; /* NULL: as the network has it. What it points to must outlive the
                                     session */

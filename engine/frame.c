@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/fused.h"
+#include "engine/integer.h"
 #include "engine/numerics.h"
 
 /* ---- making -------------------------------------------------------------------------------- */
@@ -77,8 +78,7 @@ static uint32_t most_operands(const ep_network *network)
     return most;
 }
 
-/* Finds where tensors are read for the last time; what is never read goes after its producer. */
-static void find_last_readers(ep__frame *frame)
+void ep__find_last_readers(ep__frame *frame)
 {
     const ep_network *network = frame->network;
     memset(frame->last_reader, 0xff, network->n_tensors * sizeof *frame->last_reader);
@@ -88,8 +88,11 @@ static void find_last_readers(ep__frame *frame)
         for (uint32_t k = 0; k < node->n_outputs; k++) {
             if (node->outputs[k] != EP_NO_INDEX) frame->last_reader[node->outputs[k]] = i;
         }
-        for (uint32_t k = 0; k < node->n_inputs; k++) {
-            const uint32_t t = node->inputs[k];
+        const uint32_t *reads;
+        uint32_t count;
+        ep__node_reads(frame, i, &reads, &count);
+        for (uint32_t k = 0; k < count; k++) {
+            const uint32_t t = reads[k];
             if (t == EP_NO_INDEX || network->tensors[t].producer == EP_NO_INDEX) continue;
             frame->last_reader[t] = i;
         }
@@ -131,7 +134,7 @@ ep_status ep__frame_init(ep__frame *frame, const ep_network *network, bool is_bo
         (ep__frame){.context = context, .network = network, .is_body = is_body, .shapes = *network};
     frame->shapes.tensors = NULL;
     EP_TRY(allocate(frame, err));
-    find_last_readers(frame);
+    ep__find_last_readers(frame);
     EP_TRY(make_steps(frame, err));
     return ep__load_constants(frame, err);
 }
@@ -153,6 +156,7 @@ void ep__frame_free(ep__frame *frame)
     }
     ep__cell_clear(&frame->places);
     free_steps(frame);
+    ep__integer_free(frame->integer);
     ep__fused_free(frame->fused);
     free(frame->pieces);
     ep__numerics_free(frame->numerics);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "engine/fused.h"
+#include "engine/integer.h"
 #include "engine/numerics.h"
 
 /* ---- shapes while running ------------------------------------------------------------------ */
@@ -136,23 +137,31 @@ static ep_status spend(ep__context *context, const ep__kernel *kernel, const ep_
     return ep__spend_work(context, ep__kernel_work(kernel, inputs, outputs), err);
 }
 
-/* Runs a kernel on the operands, in what memory is left. */
-static ep_status call_kernel(ep__frame *frame, const ep__kernel *kernel, ep__call *call,
-                             ep_error *err)
+/* Allows scratch what memory is left; returns how much that is. */
+static uint64_t limit_scratch(ep__context *context)
 {
-    ep__context *context = frame->context;
+    const uint64_t left = context->memory.limit - context->memory.now;
+    ep_arena_limit(context->scratch, left < SIZE_MAX ? (size_t)left : SIZE_MAX);
+    return left;
+}
+
+/* Counts the scratch of what ended with `status`, which had `left` bytes. */
+static ep_status count_scratch(ep__context *context, uint64_t left, ep_status status, ep_error *err)
+{
     ep__memory *memory = &context->memory;
     const bool limited = memory->limit != UINT64_MAX;
-    const uint64_t left = memory->limit - memory->now;
-    ep_arena_limit(context->scratch, left < SIZE_MAX ? (size_t)left : SIZE_MAX);
-    const ep_status status = frame->numerics ? ep__numerics_run(frame, kernel, call, err)
-                                             : ep__kernel_run(kernel, call, err);
     memory->peak = ep_max_u64(memory->peak, memory->now + ep_arena_bytes(context->scratch));
     EP_FAIL_IF(limited && status == EP_NO_MEMORY, err, EP_NO_MEMORY,
                "needs more than %llu bytes of temporary memory; of at most %llu are %llu in use",
                (unsigned long long)left, (unsigned long long)memory->limit,
                (unsigned long long)memory->now);
     return status;
+}
+
+/* With a limit nothing is kept that the next node might need. */
+static void reset_scratch(ep__context *context)
+{
+    ep_arena_reset(context->scratch, context->memory.limit == UINT64_MAX ? SIZE_MAX : 0);
 }
 
 static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__kernel *kernel,
@@ -177,11 +186,27 @@ static ep_status run_kernel(ep__frame *frame, const ep_node *node, const ep__ker
     EP_TRY(spend(context, kernel, &call, err));
     const bool one_value = (kernel->flags & EP__ONE_VALUE) != 0;
     if (one_value && outputs[0].n == 0) return EP_OK; /* there is no room for the one */
-    ep_status status = call_kernel(frame, kernel, &call, err);
+    const uint64_t left = limit_scratch(context);
+    ep_status status = frame->numerics ? ep__numerics_run(frame, kernel, &call, err)
+                                       : ep__kernel_run(kernel, &call, err);
+    status = count_scratch(context, left, status, err);
     if (status == EP_OK && one_value) spread(&outputs[0]);
     if (status == EP_OK && own_shape) status = adopt_outputs(frame, node, outputs, err);
-    /* with a limit nothing is kept that the next node might need */
-    ep_arena_reset(context->scratch, context->memory.limit == UINT64_MAX ? SIZE_MAX : 0);
+    reset_scratch(context);
+    return status;
+}
+
+/* Runs the step in integers that stands at the node. */
+static ep_status run_integers(ep__frame *frame, uint32_t index, ep_error *err)
+{
+    ep__context *context = frame->context;
+    ep_array *out = frame->operands;
+    EP_TRY(make_outputs(frame, &frame->network->nodes[index], frame->network, out, err));
+    EP_TRY(ep__spend_work(context, out->n * ep__integer_work(frame->integer, index), err));
+    const uint64_t left = limit_scratch(context);
+    ep_status status = ep__integer_run(frame, index, out, err);
+    status = count_scratch(context, left, status, err);
+    reset_scratch(context);
     return status;
 }
 
@@ -219,7 +244,7 @@ static bool has_outputs(const ep_node *node)
     return false;
 }
 
-/* By oneDNN, by the node's kernel, or both. */
+/* In integers, by oneDNN, by the node's kernel, or by the latter two. */
 static ep_status compute_node(ep__frame *frame, uint32_t index, const ep_network *described,
                               ep_error *err)
 {
@@ -227,20 +252,24 @@ static ep_status compute_node(ep__frame *frame, uint32_t index, const ep_network
         EP_TRY(ep__fused_run(frame, index, err));
         if (ep__is_fused(frame->fused, index)) return EP_OK;
     }
+    if (ep__integer_has(frame->integer, index)) return run_integers(frame, index, err);
     return run_step(frame, &frame->network->nodes[index], &frame->steps[index], described, err);
 }
 
 static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
 {
     const ep_node *node = &frame->network->nodes[index];
-    if (!has_outputs(node)) return EP_OK;
+    if (!has_outputs(node) || ep__integer_hides(frame->integer, index)) return EP_OK;
+    const uint32_t *reads;
+    uint32_t count;
     const double begin = now_ns();
     const ep_network *described;
     EP_TRY(describe(frame, index, &described, err));
     if (compute_node(frame, index, described, err) != EP_OK) {
         return ep_fail_context(err, "node '%s' (%s): ", node->name, node->op_type);
     }
-    clear_read(frame, index, node->inputs, node->n_inputs);
+    ep__node_reads(frame, index, &reads, &count);
+    clear_read(frame, index, reads, count);
     clear_read(frame, index, node->outputs, node->n_outputs);
     frame->node_ns[index] = now_ns() - begin;
     return EP_OK;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/fused.h"
+#include "engine/integer.h"
 
 #define MOST_BYTES ((uint64_t)1 << 62)
 
@@ -34,6 +35,7 @@ typedef struct planner {
 static bool has_places(const ep__frame *frame, uint32_t index)
 {
     const ep__step *step = &frame->steps[index];
+    if (ep__integer_hides(frame->integer, index)) return false;
     if (frame->fused && ep__is_fused(frame->fused, index)) return false;
     if (step->once || !step->kernel || (step->kernel->flags & (EP__VIEW | EP__OWN_SHAPE))) {
         return false;

@@ -3,6 +3,7 @@
 
 #include "engine/fold.h"
 #include "engine/fused.h"
+#include "engine/integer.h"
 
 /* Marks the nodes that depend on constants alone, and which of their outputs a run reads. */
 static void find_once(ep__frame *frame, bool *constant)
@@ -13,7 +14,8 @@ static void find_once(ep__frame *frame, bool *constant)
     }
     for (uint32_t i = 0; i < network->n_nodes; i++) {
         const ep_node *node = &network->nodes[i];
-        bool once = !ep__is_random(node);
+        bool once = !ep__is_random(node) && !ep__integer_hides(frame->integer, i) &&
+                    !ep__integer_has(frame->integer, i);
         for (uint32_t k = 0; k < node->n_inputs && once; k++) {
             once = node->inputs[k] == EP_NO_INDEX || constant[node->inputs[k]];
         }
@@ -21,8 +23,11 @@ static void find_once(ep__frame *frame, bool *constant)
         for (uint32_t k = 0; k < node->n_outputs; k++) {
             if (node->outputs[k] != EP_NO_INDEX) constant[node->outputs[k]] = once;
         }
-        for (uint32_t k = 0; k < node->n_inputs && !once; k++) {
-            const uint32_t t = node->inputs[k];
+        const uint32_t *reads;
+        uint32_t count;
+        ep__node_reads(frame, i, &reads, &count);
+        for (uint32_t k = 0; k < count && !once; k++) {
+            const uint32_t t = reads[k];
             if (t != EP_NO_INDEX && constant[t]) frame->lasting[t] = true;
         }
     }
@@ -57,13 +62,17 @@ static void find_kept_inputs(ep__frame *frame, const uint32_t *root)
 
 static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_error *err)
 {
+    if (!frame->context->by_node) EP_TRY(ep__integer_find(frame, err));
+    ep__find_last_readers(frame);
     find_once(frame, constant);
     EP_TRY(ep__frame_run_once(frame, err));
+    EP_TRY(ep__integer_build(frame, err));
     find_roots(frame, root);
     find_kept_inputs(frame, root);
 #ifdef EP_ONEDNN
     /* what is fused has no tensors between its nodes */
-    if (!frame->context->by_node) EP_TRY(ep__fused_make(frame, root, err));
+    if (!frame->context->by_node && !frame->context->plain)
+        EP_TRY(ep__fused_make(frame, root, err));
 #endif
     EP_TRY(ep__plan_memory(frame, root, err));
     return ep__fused_place(frame, err);

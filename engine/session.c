@@ -21,6 +21,7 @@ static ep_status start(ep_session *session, const ep_network *network,
         .copies = {.limit = UINT64_MAX},
         .scratch = ep_arena_new(),
         .max_work = options->max_work ? options->max_work : UINT64_MAX,
+        .plain = options->plain,
         .keep_all = options->keep_all,
         .by_node = options->keep_all || options->numerics,
     };

@@ -57,7 +57,7 @@ typedef struct ep__context {
     ep__memory copies; /* constants that cannot be read where the file has them */
     ep_arena *scratch; /* of the kernel that runs */
     uint64_t max_work, work;
-    bool keep_all;
+    bool plain, keep_all;
     bool by_node; /* each node's results are looked at or rounded: nothing runs several at once */
 } ep__context;
 
@@ -83,6 +83,8 @@ typedef struct ep__piece {
     void *data; /* once planned */
 } ep__piece;
 
+/* What is run in integers in place of kernels, see integer.h. */
+typedef struct ep__integer ep__integer;
 /* What oneDNN runs in place of kernels, see fused.h. */
 typedef struct ep__fused ep__fused;
 
@@ -104,13 +106,17 @@ struct ep__frame {
     ep__numerics *numerics; /* of a plan; NULL: as the network has it */
     ep__piece *pieces;      /* other parts of it */
     uint32_t n_pieces, piece_room;
-    ep__fused *fused; /* NULL: every node is run by its kernel */
+    ep__integer *integer; /* NULL: nothing is run in integers */
+    ep__fused *fused;     /* NULL: every node is run by its kernel */
 };
 
 /* Free with ep__frame_free, also after errors. */
 ep_status ep__frame_init(ep__frame *frame, const ep_network *network, bool is_body,
                          ep__context *context, ep_error *err);
 void ep__frame_free(ep__frame *frame);
+
+/* Finds where tensors are read for the last time; what is never read goes after its producer. */
+void ep__find_last_readers(ep__frame *frame);
 
 /* For the session's own network: runs what depends on constants alone, marks the inputs to be kept,
  * plans the memory. */

@@ -100,6 +100,13 @@ static ep_status infer_known(ep_network *network, const ep_node *node, ep_error 
     return EP_OK;
 }
 
+/* Weights in codes are computed with as such (integer.h): their DequantizeLinear stays. */
+static bool may_fold(const ep_network *network, const ep_node *node)
+{
+    const bool dequantizes = node->op && strcmp(node->op_type, "DequantizeLinear") == 0;
+    return !dequantizes && ep__is_constant(network, node);
+}
+
 /* The walk: what cannot be folded into a value remains. */
 static ep_status walk_to_run(ep_network *network, ep__folder *folder, bool *node_needed,
                              ep_error *err)
@@ -109,7 +116,7 @@ static ep_status walk_to_run(ep_network *network, ep__folder *folder, bool *node
         const ep_node *node = &network->nodes[i];
         if (!node_needed[i]) continue;
         bool folded = false;
-        if (ep__is_constant(network, node)) EP_TRY(ep__try_fold(folder, node, &folded, err));
+        if (may_fold(network, node)) EP_TRY(ep__try_fold(folder, node, &folded, err));
         if (!folded) EP_TRY(infer_known(network, node, err));
         node_needed[i] = !folded;
     }

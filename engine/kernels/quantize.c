@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/quantized.h"
+#include "engine/round.h"
 
 enum { BLOCK = 512, PIECE = 64 * BLOCK }; /* even: 4-bit elements lie two to a byte */
 
@@ -114,6 +115,55 @@ static void run_blocks(uint64_t begin, uint64_t end, void *context)
     }
 }
 
+/* ---- the common case ----------------------------------------------------------------------- */
+
+/* Floats to codes of one scale, and back: the same numbers. */
+EP_CLONES static void quantize_floats(uint64_t n, const float *restrict x, float scale,
+                                      int32_t zero, int32_t least, uint8_t *restrict out)
+{
+    const float low = (float)(least - zero), high = low + 255;
+    for (uint64_t i = 0; i < n; i++) {
+        const int32_t code = ep__round_even(ep__clampf(x[i] / scale, low, high)) + zero;
+        out[i] = (uint8_t)(x[i] == x[i] ? code : 0);
+    }
+}
+
+#define DEQUANTIZE(id, T)                                                                          \
+    EP_CLONES static void dequantize_##id(uint64_t n, const T *restrict x, float scale,            \
+                                          int32_t zero, float *restrict out)                       \
+    {                                                                                              \
+        for (uint64_t i = 0; i < n; i++) out[i] = (float)(x[i] - zero) * scale;                    \
+    }
+DEQUANTIZE(INT8, int8_t)
+DEQUANTIZE(UINT8, uint8_t)
+
+static void run_floats(uint64_t begin, uint64_t end, void *context)
+{
+    const grid *g = context;
+    const uint64_t n = end - begin;
+    const float scale = (float)g->scale[0];
+    const int32_t zero = g->zero ? (int32_t)g->zero[0] : 0;
+    if (g->quantize) {
+        quantize_floats(n, (const float *)g->in->data + begin, scale, zero,
+                        ep__least_code(g->out->dtype), (uint8_t *)g->out->data + begin);
+    } else if (g->in->dtype == EP_DTYPE_INT8) {
+        dequantize_INT8(n, (const int8_t *)g->in->data + begin, scale, zero,
+                        (float *)g->out->data + begin);
+    } else {
+        dequantize_UINT8(n, (const uint8_t *)g->in->data + begin, scale, zero,
+                         (float *)g->out->data + begin);
+    }
+}
+
+/* One scale, which is a float greater than 0, for floats and 8-bit integers. */
+static bool is_common(const grid *g, const ep_array *scale)
+{
+    const ep_array *codes = g->quantize ? g->out : g->in, *floats = g->quantize ? g->in : g->out;
+    return (codes->dtype == EP_DTYPE_INT8 || codes->dtype == EP_DTYPE_UINT8) &&
+           floats->dtype == EP_DTYPE_FLOAT && scale->n == 1 && scale->dtype == EP_DTYPE_FLOAT &&
+           g->scale[0] > 0 && !isinf(g->scale[0]);
+}
+
 static ep_status run(ep__call *call, bool quantizes, ep_error *err)
 {
     const ep_array *in = ep__in(call, 0);
@@ -127,7 +177,8 @@ static ep_status run(ep__call *call, bool quantizes, ep_error *err)
     g.out = out;
     g.quantize = quantizes;
     g.saturate = ep_attr_int(call->node, "saturate", 1) != 0;
-    ep_parallel(call->threads, in->n, PIECE, run_blocks, &g);
+    ep_parallel(call->threads, in->n, PIECE,
+                is_common(&g, ep__in(call, 1)) ? run_floats : run_blocks, &g);
     return EP_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/integer.h"
 #include "engine/onednn/program.h"
 
 /* In strcmp order. */
@@ -139,12 +140,14 @@ static ep_status convert(ep__compiler *c, uint32_t index, bool *taken, ep_error 
 
 static ep_status visit(ep__compiler *c, uint32_t index, ep_error *err)
 {
-    const ep_node *node = &c->network->nodes[index];
     ep__fused_step *step = &c->fused->steps[index];
     bool taken = true;
     c->at = index;
     if (c->frame->steps[index].once) return EP_OK;
-    if (c->pending[index]) {
+    if (ep__integer_hides(c->frame->integer, index)) return EP_OK;
+    if (ep__integer_has(c->frame->integer, index)) {
+        taken = false;
+    } else if (c->pending[index]) {
         EP_TRY(ep__emit_pending(c, err));
     } else if (!c->absorbed[index]) {
         EP_TRY(convert(c, index, &taken, err));
@@ -154,8 +157,11 @@ static ep_status visit(ep__compiler *c, uint32_t index, ep_error *err)
         step->work = work_of(c, index);
         return EP_OK;
     }
-    for (uint32_t i = 0; i < node->n_inputs; i++) {
-        if (node->inputs[i] != EP_NO_INDEX) EP_TRY(ep__need_array(c, node->inputs[i], err));
+    const uint32_t *reads;
+    uint32_t count;
+    ep__node_reads(c->frame, index, &reads, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (reads[i] != EP_NO_INDEX) EP_TRY(ep__need_array(c, reads[i], err));
     }
     return EP_OK;
 }
