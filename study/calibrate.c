@@ -219,10 +219,11 @@ static ep_status save(const ep_execution *e, const char *header, const char *pat
     return ep_scales_write(path, &all, err);
 }
 
-ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, ep_layers *layers,
-                        float *scales, ep_error *err)
+ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, float *scales,
+                        ep_error *err)
 {
     const ep_calibration *given = &options->plan->calibration;
+    const ep_layers *layers = e->layers;
     ep_scales cache = {0};
     const bool has_any = given->cache || given->n > 0;
     EP_FAIL_IF(has_any && layers->quantized, err, EP_BAD_USAGE,
@@ -233,7 +234,6 @@ ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, ep
     } else if (given->cache) {
         EP_TRY(ep_scales_read(given->cache, e->arena, &cache, err));
         EP_TRY(ep_scales_find(&cache, given->cache, e->network, scales, err));
-        EP_TRY(ep_layers_set_scales(layers, scales, err));
     } else if (given->n > 0) {
         EP_TRY(calibrate(e, options, scales, err));
     }

@@ -19,6 +19,24 @@ static ep_status find_stored(ep_execution *e, const float *scales, ep_error *err
     return EP_OK;
 }
 
+/* A plan that was saved with scales of a calibration is one for layers that have them. */
+static ep_status apply_file(ep_execution *e, const ep_execution_plan *wanted, const float *scales,
+                            ep_error *err)
+{
+    const bool fits = ep_plan_file_check_network(wanted->file, e->layers, NULL) == EP_OK;
+    if (!fits && !e->layers->quantized) EP_TRY(ep_layers_set_scales(e->layers, scales, err));
+    return ep_plan_file_apply(wanted->file, e->layers, wanted->machine, false, &e->planned, err);
+}
+
+static ep_status make_plan(ep_execution *e, const ep_execution_plan *wanted, const float *scales,
+                           ep_error *err)
+{
+    if (wanted->file) return apply_file(e, wanted, scales, err);
+    if (wanted->calibration.cache) EP_TRY(ep_layers_set_scales(e->layers, scales, err));
+    return ep_plan_make(e->layers, wanted->machine, wanted->strategy, &wanted->options, &e->planned,
+                        err);
+}
+
 ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_run,
                              const ep_execution_options *options, ep_error *err)
 {
@@ -29,9 +47,8 @@ ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_ru
     EP_TRY(ep_layers_build(e->static_network, &e->layers, err));
     float *scales = EP_NEW(e->arena, float, e->network->n_tensors);
     if (!scales) return ep_fail_memory(err);
-    EP_TRY(ep__calibrate(e, options, e->layers, scales, err));
-    EP_TRY(ep_plan_make(e->layers, wanted->machine, wanted->strategy, &wanted->options, &e->planned,
-                        err));
+    EP_TRY(ep__calibrate(e, options, scales, err));
+    EP_TRY(make_plan(e, wanted, scales, err));
     EP_TRY(find_stored(e, scales, err));
     e->numerics.imported = e->imported;
     e->numerics.plan = &e->planned->plan;

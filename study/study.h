@@ -404,6 +404,7 @@ typedef struct ep_calibration {
 /* In which precisions an execution computes: those of a plan. */
 typedef struct ep_execution_plan {
     const ep_machine *machine;
+    const ep_plan_file *file; /* the plan; NULL: made as strategy and options say */
     const char *strategy;
     ep_plan_options options;
     ep_calibration calibration;
