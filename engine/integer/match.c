@@ -73,10 +73,12 @@ bool ep__read_coding(const ep__finder *f, const ep_node *node, ep__coding *out)
 
 /* ---- the graph ----------------------------------------------------------------------------- */
 
+/* The node whose first output is `t`; NULL when there is none. */
 static const ep_node *producer(const ep__finder *f, uint32_t t, uint32_t *index)
 {
     *index = t == EP_NO_INDEX ? EP_NO_INDEX : f->network->tensors[t].producer;
-    return *index == EP_NO_INDEX ? NULL : &f->network->nodes[*index];
+    const ep_node *node = *index == EP_NO_INDEX ? NULL : &f->network->nodes[*index];
+    return node && node->outputs[0] == t ? node : NULL;
 }
 
 const ep_node *ep__sole_producer(const ep__finder *f, uint32_t t, uint32_t *index)
