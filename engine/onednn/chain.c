@@ -217,15 +217,27 @@ static uint32_t next_post(const ep__compiler *c, uint32_t t, ep__post *out, uint
     return gelu(c, t, a, b, out, nodes) ? 5 : 0;
 }
 
+/* False for a second sum, and for an activation that oneDNN 2.6 would compute with the constants of
+ * an earlier one: its injectors are found by algorithm alone. */
+static bool goes_with(const ep__chain *chain, const ep__post *post)
+{
+    for (uint32_t i = 0; i < chain->n_posts; i++) {
+        const ep__post *other = &chain->posts[i];
+        if (other->kind != post->kind || post->kind == EP__POST_BINARY) continue;
+        if (post->kind == EP__POST_SUM) return false;
+        const bool same = other->alpha == post->alpha && other->beta == post->beta;
+        if (other->alg == post->alg && !same) return false;
+    }
+    return true;
+}
+
 void ep__find_chain(const ep__compiler *c, uint32_t t, bool as_matrix, ep__chain *out)
 {
-    bool sums = false;
     *out = (ep__chain){.as_matrix = as_matrix};
     while (out->n_posts < EP__MOST_POSTS) {
         ep__post *post = &out->posts[out->n_posts];
         const uint32_t n = next_post(c, t, post, out->nodes + out->n_nodes);
-        if (n == 0 || (sums && post->kind == EP__POST_SUM)) return;
-        sums = sums || post->kind == EP__POST_SUM;
+        if (n == 0 || !goes_with(out, post)) return;
         out->n_nodes += n;
         out->n_posts++;
         post->n_nodes = out->n_nodes;
