@@ -4,14 +4,13 @@
 
 #include "engine/onednn/program.h"
 
-/* Fewer rows read the weights once and compute little: they are read where they lie. */
-enum { LEAST_ROWS = 4 };
+/* A product of one row reads the weights once, where they lie: packing them would not pay. */
+enum { LEAST_ROWS = 2 };
 
 typedef struct product {
     const ep_node *node;
     uint32_t a, b, bias, y; /* tensors; bias: EP_NO_INDEX: none */
     bool constant, trans_b;
-    bool few; /* rows */
     dnnl_memory_desc_t a_md, b_md, bias_md, y_md;
 } product;
 
@@ -47,7 +46,7 @@ static bool describe_constant(const ep__compiler *c, product *p)
     if (k < 1 || n < 1 || a->shape.dims[a->shape.rank - 1] != k) return false;
     const int64_t rows = (int64_t)ep_tensor_elements(a) / k;
     if ((int64_t)ep_tensor_elements(y) != rows * n) return false;
-    p->few = rows < LEAST_ROWS;
+    if (rows < LEAST_ROWS) return false;
     return matrix_md(rows, k, false, &p->a_md) && matrix_md(k, n, p->trans_b, &p->b_md) &&
            matrix_md(rows, n, false, &p->y_md) && matrix_md(1, n, false, &p->bias_md);
 }
@@ -97,28 +96,10 @@ static void take_bias(const ep__compiler *c, product *p, ep__chain *chain)
     p->bias = first->operand;
 }
 
-/* An inner product has its weights transposed and its bias as a vector. */
-static dnnl_primitive_desc_t make_few(const ep__compiler *c, const product *p,
-                                      const_dnnl_primitive_attr_t attr)
-{
-    dnnl_memory_desc_t b, bias;
-    dnnl_inner_product_desc_t desc;
-    const dnnl_dims_t columns = {p->y_md.dims[1]};
-    dnnl_memory_desc_permute_axes(&b, &p->b_md, (const int[]){1, 0});
-    dnnl_memory_desc_init_by_tag(&bias, 1, columns, dnnl_f32, dnnl_a);
-    if (dnnl_inner_product_forward_desc_init(&desc, dnnl_forward_inference, &p->a_md, &b,
-                                             p->bias == EP_NO_INDEX ? NULL : &bias,
-                                             &p->y_md) != dnnl_success) {
-        return NULL;
-    }
-    return ep__make_pd(c, &desc, attr);
-}
-
 static dnnl_primitive_desc_t make_pd(const ep__compiler *c, const void *context,
                                      const_dnnl_primitive_attr_t attr)
 {
     const product *p = context;
-    if (p->few) return make_few(c, p, attr);
     dnnl_memory_desc_t b = p->b_md;
     dnnl_matmul_desc_t desc;
     if (p->constant) ep__any_layout(&b);
@@ -143,15 +124,11 @@ static ep_status add_forms(ep__compiler *c, const product *p, ep__pending *pendi
         a->md = p->a_md;
         const dnnl_memory_desc_t *md =
             dnnl_primitive_desc_query_md(pending->pd, dnnl_query_weights_md, 0);
-        if (p->few) {
-            *b = (ep__form){.md = *md, .where = EP__IN_CELL, .index = p->b};
-        } else {
-            float *copy;
-            const float *values = ep__weights(c, p->b, &copy);
-            const ep_status status = ep__pack(c, values, &p->b_md, md, b, err);
-            free(copy);
-            EP_TRY(status);
-        }
+        float *copy;
+        const float *values = ep__weights(c, p->b, &copy);
+        const ep_status status = ep__pack(c, values, &p->b_md, md, b, err);
+        free(copy);
+        EP_TRY(status);
     } else {
         (void)ep__form_of(c, p->a, a);
         (void)ep__form_of(c, p->b, b);

@@ -14,6 +14,16 @@ ep_status ep__dnnl(dnnl_status_t status, ep_error *err)
 
 /* ---- making -------------------------------------------------------------------------------- */
 
+/* Of implementations through a product of matrices ("gemm:jit", "x64:gemm:jit") some split sums
+ * among the threads: of floats the result then depends on their number. */
+static bool splits_sums(const_dnnl_primitive_desc_t pd, const char *name)
+{
+    const char *gemm = strstr(name, "gemm:");
+    if (!gemm || (gemm > name && gemm[-1] != ':')) return false; /* "brgemm:" does not */
+    const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
+    return src && src->data_type == dnnl_f32;
+}
+
 dnnl_primitive_desc_t ep__make_pd(const ep__compiler *c, const void *op_desc,
                                   const_dnnl_primitive_attr_t attr)
 {
@@ -23,7 +33,7 @@ dnnl_primitive_desc_t ep__make_pd(const ep__compiler *c, const void *op_desc,
         return NULL;
     }
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name);
-    if (strncmp(name, "ref", 3) != 0) return pd;
+    if (strncmp(name, "ref", 3) != 0 && !splits_sums(pd, name)) return pd;
     dnnl_primitive_desc_destroy(pd);
     return NULL;
 }

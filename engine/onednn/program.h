@@ -211,7 +211,8 @@ ep_status ep__emit_reorder(ep__compiler *c, const ep__form *from, const ep__form
 /* EP_NO_MEMORY or EP_UNSUPPORTED for a failure of oneDNN's. */
 ep_status ep__dnnl(dnnl_status_t status, ep_error *err);
 
-/* NULL where oneDNN has no implementation, or only the one that is there for reference. */
+/* NULL where oneDNN has no implementation whose results do not depend on the number of threads, or
+ * only the one that is there for reference. */
 dnnl_primitive_desc_t ep__make_pd(const ep__compiler *c, const void *op_desc,
                                   const_dnnl_primitive_attr_t attr);
 
