@@ -151,6 +151,8 @@ static ep_status compare(ep_arena *arena, const ep__args *args, const ep_executi
     EP_TRY(read_options(args, sides, arena, &compare_options, err));
     compare_options.label_a = sides[0].label;
     compare_options.label_b = sides[1].label;
+    compare_options.fp32_a = sides[0].label && !sides[0].is_planned;
+    compare_options.fp32_b = sides[1].label && !sides[1].is_planned;
     if (sides[0].is_planned) compare_options.plan_a = &sides[0].plan;
     if (sides[1].is_planned) compare_options.plan_b = &sides[1].plan;
     ep_comparison *comparison;

@@ -138,6 +138,9 @@ ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, fl
 
 /* ---- planned.c ----------------------------------------------------------------------------- */
 
+/* Makes the FP16 tensors of a network FP32, constants too, unless nodes have bodies. */
+ep_status ep__execution_widen(ep_network *network, ep_error *err);
+
 /* Plans the network and fills in `e->numerics`. `to_run`: what `e->network` was made with. */
 ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_run,
                              const ep_execution_options *options, ep_error *err);
