@@ -48,23 +48,6 @@ static const ep__option options[N_OPTIONS] = {
     [JSON] = {"--json", NULL, "JSON instead of tables (docs/json.md)"},
 };
 
-static ep_status read_options(const ep__args *args, ep_arena *arena, ep_compare_options *out,
-                              ep_error *err)
-{
-    const double most = 1e300;
-    const char *const *given = args->given;
-    const ep__execution_given execution_given = {.batch = given[BATCH],
-                                                 .shapes = given[SHAPES],
-                                                 .threads = given[THREADS],
-                                                 .max_memory = given[MAX_MEMORY],
-                                                 .inputs = args->all[INPUT]};
-    *out = (ep_compare_options){.layers = given[LAYERS] != NULL,
-                                .has_tolerance = given[ATOL] || given[RTOL]};
-    if (given[ATOL]) EP_TRY(ep__parse_number("--atol", given[ATOL], 0, most, &out->atol, err));
-    if (given[RTOL]) EP_TRY(ep__parse_number("--rtol", given[RTOL], 0, most, &out->rtol, err));
-    return ep__execution_options(&execution_given, arena, &out->run, err);
-}
-
 /* ---- the two sides ------------------------------------------------------------------------- */
 
 /* A side that is no file: a precision to plan the model in. Plain FP32 is no plan. */
@@ -72,6 +55,7 @@ typedef struct side {
     const char *path, *label; /* NULL: the path */
     bool is_planned;
     ep_execution_plan plan;
+    ep_plan_file *file;
 } side;
 
 /* The words that stand for a precision; tf32 is what a plan in FP32 has. */
@@ -98,14 +82,20 @@ static bool find_word(const char *text, bool *is_planned, ep_precision_choice *o
 static ep_status read_side(const char *text, const char *model, const ep_execution_plan *plan,
                            ep_arena *arena, side *out, ep_error *err)
 {
-    ep_precision_choice precision;
-    *out = (side){.path = text};
-    if (!find_word(text, &out->is_planned, &precision)) return EP_OK;
+    ep_precision_choice precision = EP_CHOOSE_INT8;
+    const bool is_file = ep__is_plan_file(text);
+    out->path = text;
+    if (!is_file && !find_word(text, &out->is_planned, &precision)) return EP_OK;
     EP_FAIL_IF(!model, err, EP_BAD_USAGE, "%s of which network? plan compare MODEL.onnx %s B", text,
                text);
     out->path = model;
     out->plan = *plan;
     out->plan.options.precision = precision;
+    if (is_file) {
+        EP_TRY(ep_plan_file_load(text, &out->file, err));
+        out->plan.file = out->file;
+        out->is_planned = true;
+    }
     const char *as = out->is_planned ? ep__precisions_text(&out->plan, arena) : text;
     if (as) out->label = ep_arena_printf(arena, "%s in %s", model, as);
     return out->label ? EP_OK : ep_fail_memory(err);
@@ -121,20 +111,48 @@ static ep_status read_sides(const ep__args *args, const ep_execution_plan *plan,
     EP_TRY(read_side(a, three ? at[0] : NULL, plan, arena, &sides[0], err));
     EP_TRY(read_side(b, at[0], plan, arena, &sides[1], err));
     EP_FAIL_IF(three && (!sides[0].label || !sides[1].label), err, EP_BAD_USAGE,
-               "%s: with MODEL.onnx first, A and B are each fp32, tf32, fp16, int8 or best",
+               "%s: with MODEL.onnx first, A and B are each fp32, tf32, fp16, int8, best or "
+               "PLAN.json",
                sides[0].label ? b : a);
     return EP_OK;
 }
 
-static ep_status compare(ep_arena *arena, const ep__args *args, const ep_execution_plan *plan,
-                         ep_text *out, ep_error *err)
+static ep_status read_options(const ep__args *args, const side sides[2], ep_arena *arena,
+                              ep_compare_options *out, ep_error *err)
 {
+    const double most = 1e300;
+    const char *const *given = args->given;
+    const ep_plan_file *file = sides[0].file ? sides[0].file : sides[1].file;
+    const ep_plan_file_texts texts = file ? file->texts : (ep_plan_file_texts){0};
+    const ep__execution_given execution_given = {.batch = given[BATCH] ? given[BATCH] : texts.batch,
+                                                 .shapes =
+                                                     given[SHAPES] ? given[SHAPES] : texts.shapes,
+                                                 .threads = given[THREADS],
+                                                 .max_memory = given[MAX_MEMORY],
+                                                 .inputs = args->all[INPUT]};
+    *out = (ep_compare_options){.layers = given[LAYERS] != NULL,
+                                .has_tolerance = given[ATOL] || given[RTOL]};
+    if (given[ATOL]) EP_TRY(ep__parse_number("--atol", given[ATOL], 0, most, &out->atol, err));
+    if (given[RTOL]) EP_TRY(ep__parse_number("--rtol", given[RTOL], 0, most, &out->rtol, err));
+    return ep__execution_options(&execution_given, arena, &out->run, err);
+}
+
+static ep_status compare(ep_arena *arena, const ep__args *args, const ep_execution_plan *plan,
+                         side sides[2], ep_text *out, ep_error *err)
+{
+    static const int of_plans[] = {STRATEGY, DLA, NO_TF32, HW, SET, CALIB, SAVE_CALIB};
     ep_compare_options compare_options;
-    side sides[2];
-    EP_TRY(read_options(args, arena, &compare_options, err));
     EP_TRY(read_sides(args, plan, arena, sides, err));
+    for (size_t i = 0; i < sizeof of_plans / sizeof *of_plans; i++) {
+        EP_FAIL_IF(args->given[of_plans[i]] && !sides[0].is_planned && !sides[1].is_planned, err,
+                   EP_BAD_USAGE, "%s is about a plan: neither %s nor %s is one",
+                   options[of_plans[i]].name, sides[0].path, sides[1].path);
+    }
+    EP_TRY(read_options(args, sides, arena, &compare_options, err));
     compare_options.label_a = sides[0].label;
     compare_options.label_b = sides[1].label;
+    compare_options.fp32_a = sides[0].label && !sides[0].is_planned;
+    compare_options.fp32_b = sides[1].label && !sides[1].is_planned;
     if (sides[0].is_planned) compare_options.plan_a = &sides[0].plan;
     if (sides[1].is_planned) compare_options.plan_b = &sides[1].plan;
     ep_comparison *comparison;
@@ -157,8 +175,11 @@ static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_
                                              .sets = args->all[SET],
                                              .calib = args->all[CALIB]};
     ep__precisions precisions;
+    side sides[2] = {{0}, {0}};
     ep_status status = ep__precisions_load(&plan_given, &precisions, err);
-    if (status == EP_OK) status = compare(arena, args, &precisions.plan, out, err);
+    if (status == EP_OK) status = compare(arena, args, &precisions.plan, sides, out, err);
+    ep_plan_file_free(sides[0].file);
+    ep_plan_file_free(sides[1].file);
     ep__precisions_free(&precisions);
     return status;
 }
@@ -173,8 +194,8 @@ const ep__command ep__cmd_compare = {
     .summary = "Compares what two networks compute from the same input (docs/execution.md).\n"
                "A and B are each MODEL.onnx or a folder that plan run --output wrote; A is the "
                "reference.\n"
-               "After MODEL.onnx they are fp32, tf32, fp16, int8 or best: the model planned in "
-               "that.",
+               "After MODEL.onnx they are fp32, tf32, fp16, int8 or best, the model planned in "
+               "that, or a\nPLAN.json that plan --save wrote (docs/precision.md).",
     .operand = "[MODEL.onnx] A B",
     .min_operands = 2,
     .max_operands = 3,

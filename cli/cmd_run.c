@@ -11,6 +11,7 @@ enum {
     LAYERS,
     REPEAT,
     PROFILE,
+    PLAN,
     PRECISION,
     STRATEGY,
     DLA,
@@ -33,6 +34,7 @@ static const ep__option options[N_OPTIONS] = {
     [LAYERS] = {"--layers", NULL, "also every other tensor, in the report and in DIR"},
     [REPEAT] = {"--repeat", "N", "times N runs after one to warm up (default: one run, cold)"},
     [PROFILE] = {"--profile", NULL, "time by operator, and the slowest nodes"},
+    [PLAN] = {"--plan", "PLAN.json", "computes as the plan does that plan --save wrote"},
     [PRECISION] = {"--precision", "NAME",
                    "computes as a plan in int8, fp16, fp32 or best does (default: as the file has\n"
                    "it)"},
@@ -65,17 +67,30 @@ static ep_status execute(const ep__args *args, ep_execution *execution, uint32_t
     return ep_report_execution(execution, &timing, shown, args->width, out, err);
 }
 
-/* The plan to compute by, if options ask for one. */
-static ep_status plan_of(const ep__args *args, ep__precisions *precisions,
-                         ep_execution_options *out, ep_error *err)
+/* Options that say nothing by themselves. */
+static ep_status check_options(const ep__args *args, ep_error *err)
 {
-    static const int of_plans[] = {STRATEGY, DLA, NO_TF32, HW, SET, CALIB, SAVE_CALIB};
+    static const int of_both[] = {HW, SET, CALIB, SAVE_CALIB};
+    static const int of_new_plans[] = {STRATEGY, DLA, NO_TF32};
     const char *const *given = args->given;
-    for (size_t i = 0; i < sizeof of_plans / sizeof *of_plans; i++) {
-        EP_FAIL_IF(given[of_plans[i]] && !given[PRECISION], err, EP_BAD_USAGE,
-                   "%s is about a plan: give --precision", options[of_plans[i]].name);
+    EP_FAIL_IF(given[PLAN] && given[PRECISION], err, EP_BAD_USAGE,
+               "--plan and --precision exclude each other: the plan has its precisions");
+    for (size_t i = 0; i < sizeof of_new_plans / sizeof *of_new_plans; i++) {
+        EP_FAIL_IF(given[of_new_plans[i]] && !given[PRECISION], err, EP_BAD_USAGE,
+                   "%s is about a new plan: give --precision", options[of_new_plans[i]].name);
     }
-    if (!given[PRECISION]) return EP_OK;
+    for (size_t i = 0; i < sizeof of_both / sizeof *of_both; i++) {
+        EP_FAIL_IF(given[of_both[i]] && !given[PRECISION] && !given[PLAN], err, EP_BAD_USAGE,
+                   "%s is about a plan: give --precision or --plan", options[of_both[i]].name);
+    }
+    return EP_OK;
+}
+
+/* The plan to compute by, if options ask for one. */
+static ep_status plan_of(const ep__args *args, ep__precisions *precisions, ep_plan_file **file,
+                         ep_error *err)
+{
+    const char *const *given = args->given;
     const ep__precisions_given plan_given = {.hw = given[HW],
                                              .strategy = given[STRATEGY],
                                              .dla = given[DLA],
@@ -83,39 +98,55 @@ static ep_status plan_of(const ep__args *args, ep__precisions *precisions,
                                              .no_tf32 = given[NO_TF32],
                                              .sets = args->all[SET],
                                              .calib = args->all[CALIB]};
-    uint32_t precision;
-    EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name, &precision,
-                            err));
+    uint32_t precision = EP_CHOOSE_INT8;
+    if (given[PRECISION]) {
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+                                &precision, err));
+    }
     EP_TRY(ep__precisions_load(&plan_given, precisions, err));
     precisions->plan.options.precision = (ep_precision_choice)precision;
-    out->plan = &precisions->plan;
+    if (!given[PLAN]) return EP_OK;
+    EP_TRY(ep_plan_file_load(given[PLAN], file, err));
+    precisions->plan.file = *file;
     return EP_OK;
 }
 
-static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_error *err)
+static ep_status run_planned(ep_arena *arena, const ep__args *args, ep__precisions *precisions,
+                             ep_plan_file **file, ep_text *out, ep_error *err)
 {
     enum { REPEAT_MAX = 1000000 };
     const char *const *given = args->given;
-    const ep__execution_given execution_given = {.batch = given[BATCH],
-                                                 .shapes = given[SHAPES],
-                                                 .threads = given[THREADS],
-                                                 .max_memory = given[MAX_MEMORY],
-                                                 .inputs = args->all[INPUT]};
+    const bool is_planned = given[PRECISION] || given[PLAN];
     ep_execution_options execution_options;
     int64_t repeat = 0;
     if (given[REPEAT]) {
         EP_TRY(ep__parse_integer("--repeat", given[REPEAT], 1, REPEAT_MAX, &repeat, err));
     }
+    EP_TRY(check_options(args, err));
+    if (is_planned) EP_TRY(plan_of(args, precisions, file, err));
+    const ep_plan_file_texts texts = *file ? (*file)->texts : (ep_plan_file_texts){0};
+    const ep__execution_given execution_given = {.batch = given[BATCH] ? given[BATCH] : texts.batch,
+                                                 .shapes =
+                                                     given[SHAPES] ? given[SHAPES] : texts.shapes,
+                                                 .threads = given[THREADS],
+                                                 .max_memory = given[MAX_MEMORY],
+                                                 .inputs = args->all[INPUT]};
     EP_TRY(ep__execution_options(&execution_given, arena, &execution_options, err));
     execution_options.session.keep_all = given[LAYERS] != NULL;
-    ep__precisions precisions = {0};
-    ep_execution *execution = NULL;
-    ep_status status = plan_of(args, &precisions, &execution_options, err);
-    if (status == EP_OK) {
-        status = ep_execution_new(args->operands.at[0], &execution_options, &execution, err);
-    }
-    if (status == EP_OK) status = execute(args, execution, (uint32_t)repeat, out, err);
+    if (is_planned) execution_options.plan = &precisions->plan;
+    ep_execution *execution;
+    EP_TRY(ep_execution_new(args->operands.at[0], &execution_options, &execution, err));
+    const ep_status status = execute(args, execution, (uint32_t)repeat, out, err);
     ep_execution_free(execution);
+    return status;
+}
+
+static ep_status run_in(ep_arena *arena, const ep__args *args, ep_text *out, ep_error *err)
+{
+    ep__precisions precisions = {0};
+    ep_plan_file *file = NULL;
+    const ep_status status = run_planned(arena, args, &precisions, &file, out, err);
+    ep_plan_file_free(file);
     ep__precisions_free(&precisions);
     return status;
 }

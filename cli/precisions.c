@@ -11,6 +11,11 @@ static bool ends_with(const char *text, const char *ending)
     return length >= n && strcmp(text + length - n, ending) == 0;
 }
 
+bool ep__is_plan_file(const char *path)
+{
+    return ends_with(path, ".json");
+}
+
 static bool is_images(const char *source)
 {
     return ends_with(source, ".npy") || ends_with(source, ".pb") ||
@@ -61,6 +66,10 @@ void ep__precisions_free(ep__precisions *precisions)
 
 const char *ep__precisions_text(const ep_execution_plan *plan, ep_arena *arena)
 {
+    if (plan->file) {
+        return ep_arena_printf(arena, "%s, strategy %s on %s", plan->file->path,
+                               plan->file->strategy, plan->machine->name);
+    }
     return ep_arena_printf(arena, "%s, strategy %s on %s",
                            ep_report_precision_name(plan->options.precision), plan->strategy,
                            plan->machine->name);

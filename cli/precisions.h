@@ -17,7 +17,7 @@
 /* What was given, or NULL. */
 typedef struct ep__precisions_given {
     const char *hw, *strategy, *dla, *save_calib;
-    bool no_tf32;
+    const char *no_tf32;
     ep__values sets, calib;
 } ep__precisions_given;
 
@@ -31,7 +31,10 @@ ep_status ep__precisions_load(const ep__precisions_given *given, ep__precisions 
                               ep_error *err);
 void ep__precisions_free(ep__precisions *precisions);
 
-/* "int8, gpu of orin-agx", in the arena; NULL when out of memory. */
+/* "int8, strategy gpu on Jetson AGX Orin 64GB", in the arena; NULL when out of memory. */
 const char *ep__precisions_text(const ep_execution_plan *plan, ep_arena *arena);
+
+/* True for PLAN.json. */
+bool ep__is_plan_file(const char *path);
 
 #endif

@@ -83,9 +83,8 @@ typedef struct ep_session ep_session;
  *     from -128 to 127 of them; filters and matrices have a scale for each output channel, sums of
  *     products and biases are 32-bit integers
  *   - TF32: operands of products are rounded to 10 bits of mantissa
- * and inside a kernel values are FP32. Only FLOAT tensors are rounded: a network of FLOAT16 rounds
- * after each operator, as its file has it. Bodies of If, Loop and Scan compute as the file has
- * them. */
+ * and inside a kernel values are FP32. Only FLOAT tensors are rounded; nodes of other types, and
+ * the bodies of If, Loop and Scan, compute as the file has them. */
 typedef struct ep_numerics {
     const ep_network *imported; /* of which the session's network was made, and the plan's: its Q/DQ
                                    pairs have the scales of weights */

@@ -256,6 +256,13 @@ static ep_status compute_node(ep__frame *frame, uint32_t index, const ep_network
     return run_step(frame, &frame->network->nodes[index], &frame->steps[index], described, err);
 }
 
+/* The node whose time it is. */
+static uint32_t anchor_of(const ep__frame *frame, uint32_t index)
+{
+    if (ep__integer_has(frame->integer, index)) return ep__integer_anchor(frame->integer, index);
+    return frame->fused ? ep__fused_anchor(frame->fused, index) : index;
+}
+
 static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
 {
     const ep_node *node = &frame->network->nodes[index];
@@ -271,7 +278,7 @@ static ep_status run_node(ep__frame *frame, uint32_t index, ep_error *err)
     ep__node_reads(frame, index, &reads, &count);
     clear_read(frame, index, reads, count);
     clear_read(frame, index, node->outputs, node->n_outputs);
-    frame->node_ns[index] = now_ns() - begin;
+    frame->node_ns[anchor_of(frame, index)] += now_ns() - begin;
     return EP_OK;
 }
 
@@ -292,6 +299,7 @@ ep_status ep__frame_run_once(ep__frame *frame, ep_error *err)
 
 ep_status ep__frame_run(ep__frame *frame, ep_error *err)
 {
+    memset(frame->node_ns, 0, frame->network->n_nodes * sizeof *frame->node_ns);
     return run_nodes(frame, false, err);
 }
 

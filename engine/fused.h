@@ -20,6 +20,10 @@ void ep__fused_free(ep__fused *fused); /* accepts NULL */
 
 /* True when the node's kernel is not run. */
 bool ep__is_fused(const ep__fused *fused, uint32_t node);
+/* The node whose time it is that node `node` takes: of an epilogue, what it follows. */
+uint32_t ep__fused_anchor(const ep__fused *fused, uint32_t node);
+/* Marks the tensors whose arrays are read. */
+void ep__fused_mark_read(const ep__fused *fused, bool *read);
 /* Runs what is compiled for the node, or has to be done before its kernel runs. */
 ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err);
 
@@ -43,6 +47,16 @@ static inline bool ep__is_fused(const ep__fused *fused, uint32_t node)
     (void)fused;
     (void)node;
     return false;
+}
+static inline uint32_t ep__fused_anchor(const ep__fused *fused, uint32_t node)
+{
+    (void)fused;
+    return node;
+}
+static inline void ep__fused_mark_read(const ep__fused *fused, bool *read)
+{
+    (void)fused;
+    (void)read;
 }
 static inline ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err)
 {

@@ -34,11 +34,16 @@ void ep__integer_free(ep__integer *integer); /* accepts NULL */
  * without it. `integer` may be NULL, here and below. */
 bool ep__integer_hides(const ep__integer *integer, uint32_t node);
 bool ep__integer_has(const ep__integer *integer, uint32_t node);
+/* The node of the step whose time it is: the Conv, if there is one. */
+uint32_t ep__integer_anchor(const ep__integer *integer, uint32_t node);
 
 /* The tensors that are read where a node stands: its inputs, or those of its step, weights
  * included; of a hidden one none. May hold EP_NO_INDEX. */
 void ep__node_reads(const ep__frame *frame, uint32_t node, const uint32_t **tensors,
                     uint32_t *count);
+
+/* Marks the tensors that the step at a node reads each time it runs. */
+void ep__integer_mark_read(const ep__integer *integer, uint32_t node, bool *read);
 
 /* Steps of a session's work for an element of the result. */
 uint64_t ep__integer_work(const ep__integer *integer, uint32_t node);

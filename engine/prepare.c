@@ -1,5 +1,6 @@
 /* What can be done before inputs are there. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/fold.h"
 #include "engine/fused.h"
@@ -60,20 +61,54 @@ static void find_kept_inputs(ep__frame *frame, const uint32_t *root)
     for (uint32_t i = 0; i < network->n_outputs; i++) frame->kept[root[network->outputs[i]]] = true;
 }
 
-static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_error *err)
+/* Settles the constants that are read by nodes that run once, or else by kernels when the rest
+ * runs. */
+static ep_status settle(ep__frame *frame, bool once, bool *read, ep_error *err)
+{
+    const ep_network *network = frame->network;
+    memset(read, 0, network->n_tensors * sizeof *read);
+    for (uint32_t i = 0; i < network->n_nodes; i++) {
+        const bool fused = frame->fused && ep__is_fused(frame->fused, i);
+        if (frame->steps[i].once != once || fused || ep__integer_hides(frame->integer, i)) continue;
+        if (ep__integer_has(frame->integer, i)) {
+            ep__integer_mark_read(frame->integer, i, read);
+        } else {
+            ep__mark_read(&network->nodes[i], read);
+        }
+    }
+    if (once) return ep__settle_constants(frame, read, err);
+    for (uint32_t i = 0; i < network->n_outputs; i++) read[network->outputs[i]] = true;
+    if (frame->fused) ep__fused_mark_read(frame->fused, read);
+    return ep__settle_constants(frame, read, err);
+}
+
+/* Lets go of constants that have been packed: nobody reads them any more. */
+static void drop_constants(ep__frame *frame, const bool *read)
+{
+    for (uint32_t t = 0; t < frame->network->n_tensors; t++) {
+        if (frame->lasting[t] && !read[t]) ep__cell_clear(&frame->cells[t]);
+    }
+    ep_network_forget(frame->network);
+}
+
+/* `flags` and `root`: room for one a tensor. */
+static ep_status prepare(ep__frame *frame, bool *flags, uint32_t *root, ep_error *err)
 {
     if (!frame->context->by_node) EP_TRY(ep__integer_find(frame, err));
     ep__find_last_readers(frame);
-    find_once(frame, constant);
+    find_once(frame, flags);
+    EP_TRY(settle(frame, true, flags, err));
     EP_TRY(ep__frame_run_once(frame, err));
     EP_TRY(ep__integer_build(frame, err));
     find_roots(frame, root);
     find_kept_inputs(frame, root);
 #ifdef EP_ONEDNN
     /* what is fused has no tensors between its nodes */
-    if (!frame->context->by_node && !frame->context->plain)
-        EP_TRY(ep__fused_make(frame, root, err));
+    const ep__context *context = frame->context;
+    if (!context->by_node && !context->plain) EP_TRY(ep__fused_make(frame, root, err));
 #endif
+    EP_TRY(settle(frame, false, flags, err));
+    if (frame->fused || frame->integer) drop_constants(frame, flags);
     EP_TRY(ep__plan_memory(frame, root, err));
     return ep__fused_place(frame, err);
 }
@@ -81,11 +116,10 @@ static ep_status prepare(ep__frame *frame, bool *constant, uint32_t *root, ep_er
 ep_status ep__frame_prepare(ep__frame *frame, ep_error *err)
 {
     const size_t tensors = (size_t)frame->network->n_tensors + 1; /* calloc(0) may give NULL */
-    bool *constant = calloc(tensors, sizeof *constant);
+    bool *flags = calloc(tensors, sizeof *flags);
     uint32_t *root = calloc(tensors, sizeof *root);
-    const ep_status status =
-        constant && root ? prepare(frame, constant, root, err) : ep_fail_memory(err);
-    free(constant);
+    const ep_status status = flags && root ? prepare(frame, flags, root, err) : ep_fail_memory(err);
+    free(flags);
     free(root);
     return status;
 }

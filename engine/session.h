@@ -57,6 +57,7 @@ typedef struct ep__context {
     ep__memory copies; /* constants that cannot be read where the file has them */
     ep_arena *scratch; /* of the kernel that runs */
     uint64_t max_work, work;
+    uint64_t read; /* bytes of the file since its pages were let go */
     bool plain, keep_all;
     bool by_node; /* each node's results are looked at or rounded: nothing runs several at once */
 } ep__context;
@@ -166,8 +167,14 @@ ep_status ep__stack_push(ep__stack *stack, ep__memory *memory, const ep_array *r
 
 /* ---- constants ----------------------------------------------------------------------------- */
 
-/* Sets the cells of the constants that nodes read and that are outputs: as they lie in the file
- * where a kernel can read them there, else copied. */
+/* Sets the cells of the constants that nodes read and that are outputs. Large ones show the file,
+ * where they may be unaligned, until they are settled. */
 ep_status ep__load_constants(ep__frame *frame, ep_error *err);
+/* Copies those of the tensors with `read[tensor]` that a kernel cannot read in the file. */
+ep_status ep__settle_constants(ep__frame *frame, const bool *read, ep_error *err);
+/* Marks the tensors that the node reads. */
+void ep__mark_read(const ep_node *node, bool *read);
+/* To be called after `bytes` of the file have been read that need not stay in memory. */
+void ep__has_read(ep__frame *frame, uint64_t bytes);
 
 #endif

@@ -19,6 +19,7 @@ static ep_network *copy_network(const ep_network *network)
     copy->arena = arena;
     copy->n_maps = 0;
     copy->maps = NULL;
+    copy->source = network;
     copy->tensors = EP_NEW(arena, ep_tensor, network->n_tensors);
     copy->nodes = EP_NEW(arena, ep_node, network->n_nodes);
     if (!copy->tensors || !copy->nodes) {

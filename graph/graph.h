@@ -206,6 +206,7 @@ struct ep_network {
                                      file (1 when symbolic) and now; 0, 0 as imported */
     uint32_t n_maps;
     ep_map *maps; /* the model and its external data; owned */
+    const ep_network *source; /* static network: the imported one, whose weights it shares */
 };
 
 /* Imports an ONNX file: opsets 7 to 24 of ONNX's own domain, older ones if their operators are
@@ -220,6 +221,9 @@ ep_status ep_network_parse(const void *bytes, size_t size, const char *path, con
                            ep_network **out, ep_error *err);
 /* Frees either form; accepts NULL. A static network must go before the one it was made from. */
 void ep_network_free(ep_network *network);
+/* Lets go of the memory that reading the files of a network (of either form) took: what is read
+ * again comes from the files again. */
+void ep_network_forget(const ep_network *network);
 
 /* ---- weights of a file --------------------------------------------------------------------- */
 

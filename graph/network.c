@@ -112,6 +112,12 @@ ep_status ep_network_load(const char *path, ep_network **out, ep_error *err)
     return status;
 }
 
+void ep_network_forget(const ep_network *network)
+{
+    const ep_network *from = network->source ? network->source : network;
+    for (uint32_t i = 0; i < from->n_maps; i++) ep_map_forget(&from->maps[i]);
+}
+
 void ep_network_free(ep_network *network)
 {
     if (!network) return;

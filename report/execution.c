@@ -172,19 +172,19 @@ static void append_slowest(const ep_execution *execution, const ep_profile *prof
     ep__columns_end(&table, width, out);
 }
 
-/* ", 12 kernels in int8, 3 in fp16" */
+/* ", kernels: 12 int8, 3 fp16" */
 static void append_precisions(const ep_plan *plan, ep_text *line)
 {
     uint32_t count[EP_PRECISION_COUNT] = {0};
     for (uint32_t k = 0; k < plan->n_kernels; k++) {
         if (plan->kernels[k].kind == EP_KERNEL_LAYERS) count[plan->kernels[k].precision]++;
     }
-    const char *unit = " kernels";
+    const char *before = ", kernels:";
     for (int p = EP_PRECISION_COUNT - 1; p >= 0; p--) {
         if (count[p] == 0) continue;
-        ep_text_printf(line, ", %u%s in %s", (unsigned)count[p], unit,
+        ep_text_printf(line, "%s %u %s", before, (unsigned)count[p],
                        ep_precision_name((ep_precision)p));
-        unit = "";
+        before = ",";
     }
 }
 

@@ -53,7 +53,13 @@ typedef struct calibration {
     float *largest;   /* per tensor */
 } calibration;
 
-/* Images of one batch after the other. */
+static ep_status make_array(const ep_tensor *like, ep_arena *arena, ep_array *out, ep_error *err)
+{
+    *out = (ep_array){.dtype = like->dtype, .shape = like->shape, .n = ep_tensor_elements(like)};
+    out->data = ep_arena_take(arena, ep_dtype_bytes(out->dtype, out->n), 1);
+    return out->data ? EP_OK : ep_fail_memory(err);
+}
+
 static ep_status check_images(const calibration *c, uint32_t i, const char *source, ep_error *err)
 {
     const ep_tensor *input = &c->e->network->tensors[c->e->network->inputs[i]];
@@ -62,9 +68,9 @@ static ep_status check_images(const calibration *c, uint32_t i, const char *sour
     bool fits = has->rank == input->shape.rank && has->rank > 0 &&
                 ep_dtype_is_float(c->images[i].dtype) == ep_dtype_is_float(input->dtype);
     for (int d = 1; fits && d < has->rank; d++) fits = has->dims[d] == input->shape.dims[d];
-    EP_FAIL_IF(!fits || has->dims[0] < input->shape.dims[0], err, EP_BAD_USAGE,
-               "--calib %s: %s of %s; input '%s' is %s of %s, and the leading dimension may be "
-               "larger",
+    EP_FAIL_IF(!fits || has->dims[0] == 0, err, EP_BAD_USAGE,
+               "--calib %s: %s of %s; input '%s' is %s of %s, and only the number of images may "
+               "differ",
                source, ep_shape_text(has, found), ep_dtype_name(c->images[i].dtype), input->name,
                ep_shape_text(&input->shape, wanted), ep_dtype_name(input->dtype));
     return EP_OK;
@@ -90,23 +96,22 @@ static ep_status name_sources(const calibration *c, const ep_calibration *given,
     return EP_OK;
 }
 
-/* Reads the images of each input; one that nothing is given for has those of the run. */
+/* Reads the images of each input; one that nothing is given for is random. */
 static ep_status read_images(calibration *c, const ep_calibration *given, ep_error *err)
 {
     const ep_network *network = c->e->network;
     ep_execution_options options = {.n_inputs = given->n};
     ep__given *sources;
     EP_TRY(name_sources(c, given, &options.inputs, err));
-    EP_TRY(ep__inputs_given(c->e, &options, &sources, err));
+    if (ep__inputs_given(c->e, &options, &sources, err) != EP_OK) {
+        return ep_fail_context(err, "--calib: ");
+    }
     for (uint32_t i = 0; i < network->n_inputs; i++) {
         const ep_tensor *input = &network->tensors[network->inputs[i]];
+        EP_TRY(make_array(input, c->e->arena, &c->inputs[i], err));
         if (!sources[i].is_array) {
-            ep_array *made = &c->images[i];
-            *made = (ep_array){
-                .dtype = input->dtype, .shape = input->shape, .n = ep_tensor_elements(input)};
-            made->data = ep_arena_take(c->e->arena, ep_dtype_bytes(made->dtype, made->n), 1);
-            if (!made->data) return ep_fail_memory(err);
-            ep__inputs_random(made, i, sources[i].seed);
+            EP_TRY(make_array(input, c->e->arena, &c->images[i], err));
+            ep__inputs_random(&c->images[i], i, sources[i].seed);
             continue;
         }
         c->images[i] = sources[i].array;
@@ -118,28 +123,34 @@ static ep_status read_images(calibration *c, const ep_calibration *given, ep_err
     return EP_OK;
 }
 
+/* Of the leading dimension; what has none, or nothing, is one image. */
+static uint64_t count_images(const ep_shape *shape)
+{
+    return shape->rank > 0 && shape->dims[0] > 0 ? (uint64_t)shape->dims[0] : 1;
+}
+
 static uint64_t count_batches(const calibration *c)
 {
     const ep_network *network = c->e->network;
     uint64_t most = 1;
     for (uint32_t i = 0; i < network->n_inputs; i++) {
-        const uint64_t one = ep_tensor_elements(&network->tensors[network->inputs[i]]);
-        if (one > 0) most = ep_max_u64(most, c->images[i].n / one);
+        const uint64_t batch = count_images(&network->tensors[network->inputs[i]].shape);
+        most = ep_max_u64(most, ep_div_up(count_images(&c->images[i].shape), batch));
     }
     return most;
 }
 
-/* What has fewer batches than others begins again. */
-static void set_inputs(calibration *c, uint64_t batch)
+/* Where there are fewer images, they begin again. */
+static void set_inputs(const calibration *c, uint64_t batch)
 {
-    const ep_network *network = c->e->network;
-    for (uint32_t i = 0; i < network->n_inputs; i++) {
-        const ep_tensor *input = &network->tensors[network->inputs[i]];
-        const uint64_t one = ep_tensor_elements(input);
-        const uint64_t batches = one > 0 ? c->images[i].n / one : 1;
-        c->inputs[i] = (ep_array){.dtype = input->dtype, .shape = input->shape, .n = one};
-        c->inputs[i].data =
-            (char *)c->images[i].data + ep_dtype_bytes(input->dtype, batch % batches * one);
+    for (uint32_t i = 0; i < c->e->network->n_inputs; i++) {
+        const uint64_t n = count_images(&c->inputs[i].shape);
+        const uint64_t all = count_images(&c->images[i].shape);
+        const size_t size = (size_t)(ep_dtype_bytes(c->inputs[i].dtype, c->inputs[i].n) / n);
+        for (uint64_t k = 0; k < n && size > 0; k++) {
+            memcpy((char *)c->inputs[i].data + k * size,
+                   (const char *)c->images[i].data + (batch * n + k) % all * size, size);
+        }
     }
 }
 
@@ -219,10 +230,11 @@ static ep_status save(const ep_execution *e, const char *header, const char *pat
     return ep_scales_write(path, &all, err);
 }
 
-ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, ep_layers *layers,
-                        float *scales, ep_error *err)
+ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, float *scales,
+                        ep_error *err)
 {
     const ep_calibration *given = &options->plan->calibration;
+    const ep_layers *layers = e->layers;
     ep_scales cache = {0};
     const bool has_any = given->cache || given->n > 0;
     EP_FAIL_IF(has_any && layers->quantized, err, EP_BAD_USAGE,
@@ -233,7 +245,6 @@ ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, ep
     } else if (given->cache) {
         EP_TRY(ep_scales_read(given->cache, e->arena, &cache, err));
         EP_TRY(ep_scales_find(&cache, given->cache, e->network, scales, err));
-        EP_TRY(ep_layers_set_scales(layers, scales, err));
     } else if (given->n > 0) {
         EP_TRY(calibrate(e, options, scales, err));
     }

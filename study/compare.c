@@ -8,6 +8,7 @@
 typedef struct side {
     const char *path;
     const ep_execution_plan *plan; /* NULL: as the file has it */
+    bool fp32;                     /* but FP32 where it has FP16 */
     ep_execution *execution;       /* NULL: a folder of saved arrays */
     ep_names *tensors;             /* of the network */
     uint32_t n_names;
@@ -36,6 +37,7 @@ static ep_status run_side(side *s, const ep_execution_options *options, ep_error
     ep_timing timing;
     ep_execution_options planned = *options;
     planned.plan = s->plan;
+    planned.fp32 = s->fp32;
     EP_TRY(ep_execution_new(s->path, &planned, &s->execution, err));
     EP_TRY(ep_execution_run(s->execution, 0, &timing, err));
     const ep_network *network = s->execution->network;
@@ -291,8 +293,8 @@ ep_status ep_compare(const char *a, const char *b, const ep_compare_options *opt
                                   .rtol = options->rtol};
     job j = {.options = options,
              .arena = arena,
-             .a = {.path = a, .plan = options->plan_a},
-             .b = {.path = b, .plan = options->plan_b},
+             .a = {.path = a, .plan = options->plan_a, .fp32 = options->fp32_a},
+             .b = {.path = b, .plan = options->plan_b, .fp32 = options->fp32_b},
              .out = comparison};
     const ep_status status = compare(&j, err);
     comparison->execution_a = j.a.execution;

@@ -30,6 +30,7 @@ static ep_status make(ep_execution *e, const char *path, const ep_execution_opti
     EP_TRY(ep__inputs_given(e, options, &given, err));
     EP_TRY(ep__inputs_shapes(e, options, given, &specialize, err));
     EP_TRY(named(ep_specialize(e->imported, &specialize, &e->network, err), path, err));
+    if (options->plan || options->fp32) EP_TRY(ep__execution_widen(e->network, err));
     EP_TRY(ep__inputs_make(e, given, err));
     EP_TRY(mark_outputs(e, err));
     ep_session_options session = options->session;

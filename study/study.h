@@ -597,6 +597,7 @@ typedef struct ep_calibration {
 /* In which precisions an execution computes: those of a plan. */
 typedef struct ep_execution_plan {
     const ep_machine *machine;
+    const ep_plan_file *file; /* the plan; NULL: made as strategy and options say */
     const char *strategy;
     ep_plan_options options;
     ep_calibration calibration;
@@ -614,6 +615,8 @@ typedef struct ep_execution_options {
     const ep_execution *like;  /* instead of all these: gets the inputs of that one, by name; by
                                   position when no name is the same. NULL: none */
     const ep_execution_plan *plan; /* NULL: computes as the file has it */
+    bool fp32; /* tensors that the file has in FP16 are FP32, as they are with a plan, whose kernels
+                  round them. Not where an If, Loop or Scan has a body */
     ep_session_options session;
 } ep_execution_options;
 
@@ -759,6 +762,7 @@ typedef struct ep_comparison {
 typedef struct ep_compare_options {
     ep_execution_options run;                 /* of A; B gets the same inputs */
     const ep_execution_plan *plan_a, *plan_b; /* NULL: as the file has it */
+    bool fp32_a, fp32_b;                      /* ep_execution_options.fp32 */
     const char *label_a, *label_b;            /* for reports; NULL: the paths */
     bool layers;
     bool has_tolerance; /* else the two are not read */

@@ -132,12 +132,14 @@ ep_status ep__inputs_convert(const ep_array *from, ep_dtype dtype, ep_arena *are
 
 /* ---- calibrate.c --------------------------------------------------------------------------- */
 
-/* Finds INT8 scales, per tensor of the network, 0: none, and writes them where the options say.
- * Those of a cache are also given to the layers. */
-ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, ep_layers *layers,
-                        float *scales, ep_error *err);
+/* Finds INT8 scales, per tensor of the network, 0: none, and writes them where the options say. */
+ep_status ep__calibrate(ep_execution *e, const ep_execution_options *options, float *scales,
+                        ep_error *err);
 
 /* ---- planned.c ----------------------------------------------------------------------------- */
+
+/* Makes the FP16 tensors of a network FP32, constants too, unless nodes have bodies. */
+ep_status ep__execution_widen(ep_network *network, ep_error *err);
 
 /* Plans the network and fills in `e->numerics`. `to_run`: what `e->network` was made with. */
 ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_run,

@@ -1,6 +1,6 @@
 /* What becomes of sums. */
 #include "engine/int8/core.h"
-#include "engine/round.h"
+#include "engine/codes.h"
 
 static inline int32_t biased(int32_t sum, int32_t bias)
 {

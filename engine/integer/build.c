@@ -89,6 +89,7 @@ static ep_status pack(ep__frame *frame, ep__integer_step *step, ep_arena *arena,
     const ep__int8_result result = result_of(step, scales);
     EP_TRY(ep__int8_new(&form, &result, frame->context->plain, frame->context->threads, &step->op,
                         err));
+    ep__has_read(frame, weights);
     frame->integer->ops[frame->integer->n_ops++] = step->op;
     return EP_OK;
 }

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/codes.h"
 #include "engine/integer/integer.h"
-#include "engine/round.h"
 
 enum { PIECE = 1 << 15 };
 

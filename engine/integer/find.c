@@ -43,6 +43,7 @@ static ep_status find_products(const ep__finder *f, ep_error *err)
         const bool multiplies =
             ep__is_op(node, "Conv") || ep__is_op(node, "Gemm") || ep__is_op(node, "MatMul");
         if (!multiplies || f->integer->hidden[i] || !ep__outputs_known(f->network, node)) continue;
+        if (node->n_outputs != 1 || node->outputs[0] == EP_NO_INDEX) continue;
         ep__integer_step *step = new_step(f, i);
         if (!step) return ep_fail_memory(err);
         step->to = (ep__coding){.dtype = EP_DTYPE_FLOAT, .scale = 1};
@@ -199,6 +200,12 @@ bool ep__integer_has(const ep__integer *integer, uint32_t node)
     return integer && integer->steps[node];
 }
 
+uint32_t ep__integer_anchor(const ep__integer *integer, uint32_t node)
+{
+    const ep__integer_step *step = integer->steps[node];
+    return step->core == EP_NO_INDEX ? node : step->core;
+}
+
 void ep__node_reads(const ep__frame *frame, uint32_t node, const uint32_t **tensors,
                     uint32_t *count)
 {
@@ -211,4 +218,10 @@ void ep__node_reads(const ep__frame *frame, uint32_t node, const uint32_t **tens
         *tensors = integer->steps[node]->reads;
         *count = integer->steps[node]->n_reads;
     }
+}
+
+void ep__integer_mark_read(const ep__integer *integer, uint32_t node, bool *read)
+{
+    const ep__integer_step *step = integer->steps[node];
+    for (uint32_t i = 0; i < step->n_inputs; i++) read[step->reads[i]] = true;
 }

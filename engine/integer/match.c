@@ -12,11 +12,17 @@ bool ep__is_op(const ep_node *node, const char *op)
 
 /* ---- constants ----------------------------------------------------------------------------- */
 
+/* Large ones lie in the file as they come. */
+static bool is_aligned(const ep_array *array)
+{
+    return (uintptr_t)array->data % sizeof(float) == 0;
+}
+
 const ep_array *ep__constant_array(const ep__finder *f, uint32_t t)
 {
     if (t == EP_NO_INDEX || !ep_tensor_is_const(&f->network->tensors[t])) return NULL;
     const ep_array *array = &f->frame->cells[t].array;
-    return array->dtype == EP_DTYPE_FLOAT ? array : NULL;
+    return array->dtype == EP_DTYPE_FLOAT && is_aligned(array) ? array : NULL;
 }
 
 static uint32_t input_of(const ep_node *node, uint32_t i)
@@ -67,10 +73,12 @@ bool ep__read_coding(const ep__finder *f, const ep_node *node, ep__coding *out)
 
 /* ---- the graph ----------------------------------------------------------------------------- */
 
+/* The node whose first output is `t`; NULL when there is none. */
 static const ep_node *producer(const ep__finder *f, uint32_t t, uint32_t *index)
 {
     *index = t == EP_NO_INDEX ? EP_NO_INDEX : f->network->tensors[t].producer;
-    return *index == EP_NO_INDEX ? NULL : &f->network->nodes[*index];
+    const ep_node *node = *index == EP_NO_INDEX ? NULL : &f->network->nodes[*index];
+    return node && node->outputs[0] == t ? node : NULL;
 }
 
 const ep_node *ep__sole_producer(const ep__finder *f, uint32_t t, uint32_t *index)
@@ -111,6 +119,28 @@ static bool is_constant(const ep__finder *f, uint32_t t)
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         const uint32_t in = node->inputs[i];
         if (in != EP_NO_INDEX && !ep_tensor_is_const(&f->network->tensors[in])) return false;
+    }
+    return true;
+}
+
+static uint64_t elements_of(const ep__finder *f, uint32_t t)
+{
+    return ep_tensor_elements(&f->network->tensors[t]);
+}
+
+/* Shape functions do not compare what a Reshape is given with what it is to show. */
+static bool sizes_fit(const ep__finder *f, const ep__integer_step *step)
+{
+    const uint64_t out = elements_of(f, step->out);
+    const ep__int8_form *form = &step->form;
+    if (step->kind == EP__STEP_RECODE || step->kind == EP__STEP_RESHAPE) {
+        for (uint32_t i = 0; i < step->n_inputs; i++) {
+            if (elements_of(f, step->reads[i]) != out) return false;
+        }
+    } else if (step->kind == EP__STEP_MULTIPLY) {
+        const int64_t x = form->batch * form->channels * form->window.image_size;
+        const int64_t y = form->batch * form->filters * form->window.stops_size;
+        return elements_of(f, step->reads[0]) == (uint64_t)x && out == (uint64_t)y;
     }
     return true;
 }
@@ -182,11 +212,12 @@ static bool read_bias(const ep__finder *f, ep__integer_step *step, uint32_t t, i
     }
     const ep_tensor *bias = &f->network->tensors[step->bias];
     return ep_tensor_is_const(bias) && bias->has_shape &&
+           is_aligned(&f->frame->cells[step->bias].array) &&
            (int64_t)ep_tensor_elements(bias) == filters &&
            ep__bias_codes(f->frame, step, filters, NULL);
 }
 
-/* Exact whatever the weights are: 2^15 products of 255 by 128, and a bias, stay below 2^31. */
+/* Below 2^31 whatever the codes are: 2^15 products of 255 by 128, and a bias. */
 static bool sums_fit(const ep__int8_form *form)
 {
     return form->groups > 0 &&
@@ -260,7 +291,7 @@ bool ep__match_multiply(const ep__finder *f, ep__integer_step *step, uint32_t in
     step->form.x_zero = step->coding[0].zero;
     step->reads[step->n_reads++] = step->weights;
     if (step->bias != EP_NO_INDEX) step->reads[step->n_reads++] = step->bias;
-    return true;
+    return sizes_fit(f, step);
 }
 
 /* ---- others -------------------------------------------------------------------------------- */
@@ -322,7 +353,6 @@ static bool match_sum(const ep__finder *f, ep__integer_step *step, const ep_node
         step->coding[1] = coding;
         step->n_inputs = 2;
         step->n_reads++;
-        f->integer->hidden[core] = true;
         return true;
     }
     return false;
@@ -352,8 +382,7 @@ static bool match_core(const ep__finder *f, ep__integer_step *step, uint32_t t)
         step->kind = EP__STEP_RESHAPE;
         matches = add_input(f, step, node->inputs[0]);
     }
-    if (matches) f->integer->hidden[index] = true;
-    return matches;
+    return matches && sizes_fit(f, step);
 }
 
 /* The bounds of a Relu or Clip; false when it is another operator, or they are not constants. */
@@ -389,7 +418,11 @@ bool ep__match_step(const ep__finder *f, ep__integer_step *step, uint32_t t)
     step->kind = EP__STEP_RECODE;
     step->core = EP_NO_INDEX;
     if (t == EP_NO_INDEX) return false;
-    if (!add_input(f, step, t) && !match_core(f, step, t)) return false;
+    if (!add_input(f, step, t)) {
+        if (!match_core(f, step, t)) return false;
+        f->integer->hidden[f->network->tensors[t].producer] = true;
+        f->integer->hidden[step->core] = true; /* the same, but for a product that is added to */
+    }
     if (activation != EP_NO_INDEX) f->integer->hidden[activation] = true;
     return true;
 }

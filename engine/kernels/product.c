@@ -52,6 +52,17 @@ static const void *at(const ep__gemm *p, const void *base, int64_t index)
     return (const char *)base + index * (p->dtype == EP_DTYPE_FLOAT ? 4 : 8);
 }
 
+/* One row of floats: the matrix is read once, and OpenBLAS's product of matrices would first copy
+ * it. */
+static void multiply_row(const ep__gemm *p, int64_t n, const void *a, const void *b, bool adds,
+                         void *c)
+{
+    const int64_t rows = p->trans_b ? n : p->k, columns = p->trans_b ? p->k : n;
+    cblas_sgemv(CblasRowMajor, p->trans_b ? CblasNoTrans : CblasTrans, (blasint)rows,
+                (blasint)columns, p->alpha, b, (blasint)p->ldb, a, p->trans_a ? (blasint)p->lda : 1,
+                adds ? 1.0f : 0.0f, c, 1);
+}
+
 static void multiply_tile(const job *j, const ep__operands *o, int64_t row, int64_t column)
 {
     const ep__gemm *p = j->p;
@@ -65,6 +76,10 @@ static void multiply_tile(const job *j, const ep__operands *o, int64_t row, int6
     const bool adds = p->adds || o->row_bias;
     if (p->dtype == EP_DTYPE_FLOAT) {
         if (o->row_bias) fill_rows_FLOAT(m, n, p->ldc, at(p, o->row_bias, row), c);
+        if (p->m == 1 && p->k > 0) {
+            multiply_row(p, n, a, b, adds, c);
+            return;
+        }
         cblas_sgemm(CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)p->k, p->alpha, a,
                     (blasint)p->lda, b, (blasint)p->ldb, adds ? 1.0f : 0.0f, c, (blasint)p->ldc);
     } else if (p->dtype == EP_DTYPE_UINT64) {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/quantized.h"
-#include "engine/round.h"
+#include "engine/codes.h"
 
 enum { BLOCK = 512, PIECE = 64 * BLOCK }; /* even: 4-bit elements lie two to a byte */
 

@@ -217,15 +217,27 @@ static uint32_t next_post(const ep__compiler *c, uint32_t t, ep__post *out, uint
     return gelu(c, t, a, b, out, nodes) ? 5 : 0;
 }
 
+/* False for a second sum, and for an activation that oneDNN 2.6 would compute with the constants of
+ * an earlier one: its injectors are found by algorithm alone. */
+static bool goes_with(const ep__chain *chain, const ep__post *post)
+{
+    for (uint32_t i = 0; i < chain->n_posts; i++) {
+        const ep__post *other = &chain->posts[i];
+        if (other->kind != post->kind || post->kind == EP__POST_BINARY) continue;
+        if (post->kind == EP__POST_SUM) return false;
+        const bool same = other->alpha == post->alpha && other->beta == post->beta;
+        if (other->alg == post->alg && !same) return false;
+    }
+    return true;
+}
+
 void ep__find_chain(const ep__compiler *c, uint32_t t, bool as_matrix, ep__chain *out)
 {
-    bool sums = false;
     *out = (ep__chain){.as_matrix = as_matrix};
     while (out->n_posts < EP__MOST_POSTS) {
         ep__post *post = &out->posts[out->n_posts];
         const uint32_t n = next_post(c, t, post, out->nodes + out->n_nodes);
-        if (n == 0 || (sums && post->kind == EP__POST_SUM)) return;
-        sums = sums || post->kind == EP__POST_SUM;
+        if (n == 0 || !goes_with(out, post)) return;
         out->n_nodes += n;
         out->n_posts++;
         post->n_nodes = out->n_nodes;
@@ -362,6 +374,18 @@ ep_status ep__schedule(ep__compiler *c, ep__pending *p, const ep__chain *chain, 
     return at == c->at ? ep__emit_pending(c, err) : EP_OK;
 }
 
+/* True when the addend's bytes may become the result's: nobody reads them later, nor the action
+ * itself but to add them. */
+static bool can_be_written(const ep__compiler *c, const ep__pending *p, const ep__form *addend)
+{
+    if (addend->where != EP__IN_PIECE || c->last_use[c->owner[p->sum]] > c->at) return false;
+    for (uint32_t i = 0; i < p->n_args; i++) {
+        const ep__form *form = &p->forms[i];
+        if (form->where == EP__IN_PIECE && form->index == addend->index) return false;
+    }
+    return true;
+}
+
 /* Puts what is added where the result is added to it: there already when nobody reads it later. */
 static ep_status place_addend(ep__compiler *c, const ep__pending *p, ep__form *out, ep_error *err)
 {
@@ -372,8 +396,7 @@ static ep_status place_addend(ep__compiler *c, const ep__pending *p, ep__form *o
     dnnl_memory_desc_t md = p->dst;
     const bool as_matrix = md.ndims != tensor->shape.rank;
     if (as_matrix && !ep__dense_md(tensor, &md)) return ep_fail_memory(err);
-    const bool last_use = c->last_use[c->owner[p->sum]] <= c->at;
-    if (last_use && addend.where == EP__IN_PIECE && dnnl_memory_desc_equal(&addend.md, &md)) {
+    if (can_be_written(c, p, &addend) && dnnl_memory_desc_equal(&addend.md, &md)) {
         *out = (ep__form){.md = p->dst, .where = addend.where, .index = addend.index};
         return EP_OK;
     }

@@ -143,6 +143,7 @@ static ep_status visit(ep__compiler *c, uint32_t index, ep_error *err)
     ep__fused_step *step = &c->fused->steps[index];
     bool taken = true;
     c->at = index;
+    step->anchor = c->pending[index] ? c->pending[index]->anchor : index;
     if (c->frame->steps[index].once) return EP_OK;
     if (ep__integer_hides(c->frame->integer, index)) return EP_OK;
     if (ep__integer_has(c->frame->integer, index)) {

@@ -72,23 +72,18 @@ static void read_norm(const ep__compiler *c, conv *v)
 
 /* ---- constants ----------------------------------------------------------------------------- */
 
-/* Weights and bias with the BatchNormalization in them; free `weights`. */
-static ep_status fold_norm(const ep__compiler *c, const conv *v, float *bias, float **weights,
-                           ep_error *err)
+/* Puts the BatchNormalization into weights and bias. */
+static void fold_norm(const ep__compiler *c, const conv *v, float *bias, float *weights)
 {
-    const uint64_t elements = c->frame->cells[v->w].array.n;
-    const uint64_t row = elements / (uint64_t)v->filters;
-    *weights = malloc((size_t)elements * sizeof **weights);
-    if (!*weights) return ep_fail_memory(err);
+    const uint64_t row = c->frame->cells[v->w].array.n / (uint64_t)v->filters;
     for (int64_t f = 0; f < v->filters; f++) {
         float scale, shift;
         ep__norm_factors(c, v->norm, (uint64_t)f, &scale, &shift);
         bias[f] = (v->bias ? v->bias[f] : 0) * scale + shift;
         for (uint64_t i = (uint64_t)f * row; i < ((uint64_t)f + 1) * row; i++) {
-            (*weights)[i] = v->weights[i] * scale;
+            weights[i] *= scale;
         }
     }
-    return EP_OK;
 }
 
 static bool describe_weights(const ep__compiler *c, conv *v)
@@ -106,27 +101,35 @@ static bool describe_weights(const ep__compiler *c, conv *v)
     return ep__dense_md(&tensor, &v->weights_md);
 }
 
+/* Weights to be changed, in `*copy`. */
+static const float *own_weights(const ep__compiler *c, const conv *v, float **copy)
+{
+    const float *values = ep__weights(c, v->w, copy);
+    const size_t bytes = (size_t)c->frame->cells[v->w].array.n * sizeof(float);
+    if (!values || *copy) return *copy;
+    *copy = malloc(bytes);
+    if (*copy) memcpy(*copy, values, bytes);
+    return *copy;
+}
+
 static ep_status add_constants(ep__compiler *c, const conv *v, ep__pending *p, ep_error *err)
 {
     const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(p->pd, dnnl_query_weights_md, 0);
     const dnnl_memory_desc_t *bias_md =
         dnnl_primitive_desc_query_md(p->pd, dnnl_query_weights_md, 1);
-    float *folded = NULL;
-    ep_status status = EP_OK;
-    p->ids[p->n_args] = DNNL_ARG_BIAS;
+    void *bias = NULL;
+    float *copy;
+    if (v->norm || v->bias) p->ids[p->n_args++] = DNNL_ARG_BIAS;
     if (v->norm) {
-        void *bias;
-        EP_TRY(ep__new_constant(c, bias_md, &p->forms[p->n_args++], &bias, err));
-        status = fold_norm(c, v, bias, &folded, err);
+        EP_TRY(ep__new_constant(c, bias_md, &p->forms[p->n_args - 1], &bias, err));
     } else if (v->bias) {
-        p->forms[p->n_args++] = (ep__form){.md = *bias_md, .where = EP__IN_CELL, .index = v->b};
+        p->forms[p->n_args - 1] = (ep__form){.md = *bias_md, .where = EP__IN_CELL, .index = v->b};
     }
+    const float *values = v->norm ? own_weights(c, v, &copy) : ep__weights(c, v->w, &copy);
+    if (values && v->norm) fold_norm(c, v, bias, copy);
     p->ids[p->n_args] = DNNL_ARG_WEIGHTS;
-    if (status == EP_OK) {
-        status = ep__pack(c, folded ? folded : v->weights, &v->weights_md, md,
-                          &p->forms[p->n_args++], err);
-    }
-    free(folded);
+    const ep_status status = ep__pack(c, values, &v->weights_md, md, &p->forms[p->n_args++], err);
+    free(copy);
     return status;
 }
 

@@ -166,8 +166,9 @@ ep_status ep__new_constant(ep__compiler *c, const dnnl_memory_desc_t *md, ep__fo
     return EP_OK;
 }
 
-ep_status ep__pack(ep__compiler *c, const void *values, const dnnl_memory_desc_t *from,
-                   const dnnl_memory_desc_t *md, ep__form *out, ep_error *err)
+/* Runs the reorder. */
+static ep_status pack(ep__compiler *c, const void *values, const dnnl_memory_desc_t *from,
+                      const dnnl_memory_desc_t *md, ep__form *out, ep_error *err)
 {
     void *data;
     dnnl_primitive_desc_t pd;
@@ -191,4 +192,23 @@ ep_status ep__pack(ep__compiler *c, const void *values, const dnnl_memory_desc_t
     if (source) dnnl_memory_destroy(source);
     if (target) dnnl_memory_destroy(target);
     return status;
+}
+
+const float *ep__weights(const ep__compiler *c, uint32_t t, float **copy)
+{
+    const ep_array *array = &c->frame->cells[t].array;
+    *copy = NULL;
+    if ((uintptr_t)array->data % sizeof(float) == 0) return array->data;
+    *copy = malloc((size_t)array->n * sizeof(float));
+    if (*copy) memcpy(*copy, array->data, (size_t)array->n * sizeof(float));
+    return *copy;
+}
+
+ep_status ep__pack(ep__compiler *c, const float *values, const dnnl_memory_desc_t *from,
+                   const dnnl_memory_desc_t *md, ep__form *out, ep_error *err)
+{
+    if (!values) return ep_fail_memory(err);
+    EP_TRY(pack(c, values, from, md, out, err));
+    ep__has_read(c->frame, dnnl_memory_desc_get_size(from));
+    return EP_OK;
 }

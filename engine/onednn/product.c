@@ -1,10 +1,11 @@
 /* MatMul and Gemm. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/onednn/program.h"
 
-/* Fewer rows read the weights once and compute little: packing them would not pay. */
-enum { LEAST_ROWS = 8 };
+/* A product of one row reads the weights once, where they lie: packing them would not pay. */
+enum { LEAST_ROWS = 2 };
 
 typedef struct product {
     const ep_node *node;
@@ -44,7 +45,8 @@ static bool describe_constant(const ep__compiler *c, product *p)
     const int64_t k = b->dims[p->trans_b ? 1 : 0], n = b->dims[p->trans_b ? 0 : 1];
     if (k < 1 || n < 1 || a->shape.dims[a->shape.rank - 1] != k) return false;
     const int64_t rows = (int64_t)ep_tensor_elements(a) / k;
-    if (rows < LEAST_ROWS || (int64_t)ep_tensor_elements(y) != rows * n) return false;
+    if ((int64_t)ep_tensor_elements(y) != rows * n) return false;
+    if (rows < LEAST_ROWS) return false;
     return matrix_md(rows, k, false, &p->a_md) && matrix_md(k, n, p->trans_b, &p->b_md) &&
            matrix_md(rows, n, false, &p->y_md) && matrix_md(1, n, false, &p->bias_md);
 }
@@ -122,14 +124,20 @@ static ep_status add_forms(ep__compiler *c, const product *p, ep__pending *pendi
         a->md = p->a_md;
         const dnnl_memory_desc_t *md =
             dnnl_primitive_desc_query_md(pending->pd, dnnl_query_weights_md, 0);
-        EP_TRY(ep__pack(c, ep__constant_floats(c, p->b), &p->b_md, md, b, err));
+        float *copy;
+        const float *values = ep__weights(c, p->b, &copy);
+        const ep_status status = ep__pack(c, values, &p->b_md, md, b, err);
+        free(copy);
+        EP_TRY(status);
     } else {
         (void)ep__form_of(c, p->a, a);
         (void)ep__form_of(c, p->b, b);
     }
     if (p->bias == EP_NO_INDEX) return EP_OK;
     pending->ids[2] = DNNL_ARG_BIAS;
-    pending->forms[2] = (ep__form){.md = p->bias_md, .where = EP__IN_CELL, .index = p->bias};
+    const dnnl_memory_desc_t *md =
+        dnnl_primitive_desc_query_md(pending->pd, dnnl_query_weights_md, 1);
+    pending->forms[2] = (ep__form){.md = *md, .where = EP__IN_CELL, .index = p->bias};
     pending->n_args = 3;
     return EP_OK;
 }

@@ -14,6 +14,16 @@ ep_status ep__dnnl(dnnl_status_t status, ep_error *err)
 
 /* ---- making -------------------------------------------------------------------------------- */
 
+/* Of implementations through a product of matrices ("gemm:jit", "x64:gemm:jit") some split sums
+ * among the threads: of floats the result then depends on their number. */
+static bool splits_sums(const_dnnl_primitive_desc_t pd, const char *name)
+{
+    const char *gemm = strstr(name, "gemm:");
+    if (!gemm || (gemm > name && gemm[-1] != ':')) return false; /* "brgemm:" does not */
+    const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
+    return src && src->data_type == dnnl_f32;
+}
+
 dnnl_primitive_desc_t ep__make_pd(const ep__compiler *c, const void *op_desc,
                                   const_dnnl_primitive_attr_t attr)
 {
@@ -23,7 +33,7 @@ dnnl_primitive_desc_t ep__make_pd(const ep__compiler *c, const void *op_desc,
         return NULL;
     }
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name);
-    if (strncmp(name, "ref", 3) != 0) return pd;
+    if (strncmp(name, "ref", 3) != 0 && !splits_sums(pd, name)) return pd;
     dnnl_primitive_desc_destroy(pd);
     return NULL;
 }
@@ -227,6 +237,21 @@ static void show_array(ep__frame *frame, const ep__action *action)
 bool ep__is_fused(const ep__fused *fused, uint32_t node)
 {
     return fused->steps[node].fused;
+}
+
+uint32_t ep__fused_anchor(const ep__fused *fused, uint32_t node)
+{
+    return fused->steps[node].anchor;
+}
+
+void ep__fused_mark_read(const ep__fused *fused, bool *read)
+{
+    for (uint32_t i = 0; i < fused->n_actions; i++) {
+        const ep__action *action = &fused->actions[i];
+        for (uint32_t k = 0; k < action->n_args; k++) {
+            if (action->places[k].where == EP__IN_CELL) read[action->places[k].index] = true;
+        }
+    }
 }
 
 ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err)

@@ -60,7 +60,8 @@ typedef struct ep__constant {
 typedef struct ep__fused_step {
     uint32_t first, count;
     bool fused;
-    uint64_t work; /* steps to be counted */
+    uint64_t work;   /* steps to be counted */
+    uint32_t anchor; /* the node whose time it is: of an epilogue, that which it follows */
 } ep__fused_step;
 
 /* ---- epilogues ----------------------------------------------------------------------------- */
@@ -164,14 +165,17 @@ bool ep__form_of(const ep__compiler *c, uint32_t t, ep__form *out);
 /* The same in the layout `md`: reordered unless it is that already. */
 ep_status ep__form_as(ep__compiler *c, uint32_t t, const dnnl_memory_desc_t *md, ep__form *out,
                       ep_error *err);
-/* A constant tensor's values in the layout `md` (its dimensions may be split or dropped relative to
- * `from`, which describes the values), packed now. */
-ep_status ep__pack(ep__compiler *c, const void *values, const dnnl_memory_desc_t *from,
+/* The values of a constant, aligned: where they lie, or in `*copy`, to be freed. NULL: no memory.
+ */
+const float *ep__weights(const ep__compiler *c, uint32_t t, float **copy);
+/* Values, which `from` describes, in the layout `md`, packed now. NULL is EP_NO_MEMORY. */
+ep_status ep__pack(ep__compiler *c, const float *values, const dnnl_memory_desc_t *from,
                    const dnnl_memory_desc_t *md, ep__form *out, ep_error *err);
 /* `bytes` of the program's, zeroed. */
 ep_status ep__new_constant(ep__compiler *c, const dnnl_memory_desc_t *md, ep__form *out,
                            void **data, ep_error *err);
-/* The values of a constant, FLOAT tensor; NULL when it is none. */
+/* The values of a constant, FLOAT tensor, aligned when they are few (see ep__load_constants); NULL
+ * when it is none. */
 const float *ep__constant_floats(const ep__compiler *c, uint32_t t);
 
 /* A BatchNormalization of one output whose parameters are constant, and what it multiplies channel
@@ -207,7 +211,8 @@ ep_status ep__emit_reorder(ep__compiler *c, const ep__form *from, const ep__form
 /* EP_NO_MEMORY or EP_UNSUPPORTED for a failure of oneDNN's. */
 ep_status ep__dnnl(dnnl_status_t status, ep_error *err);
 
-/* NULL where oneDNN has no implementation, or only the one that is there for reference. */
+/* NULL where oneDNN has no implementation whose results do not depend on the number of threads, or
+ * only the one that is there for reference. */
 dnnl_primitive_desc_t ep__make_pd(const ep__compiler *c, const void *op_desc,
                                   const_dnnl_primitive_attr_t attr);
 

@@ -1,6 +1,6 @@
 /* Private to engine: numbers to codes, in loops that any compiler makes vector code of. */
-#ifndef EP_ENGINE_ROUND_H
-#define EP_ENGINE_ROUND_H
+#ifndef EP_ENGINE_CODES_H
+#define EP_ENGINE_CODES_H
 
 #include "engine/engine.h"
 
