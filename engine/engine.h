@@ -79,7 +79,8 @@ typedef struct ep_session_options {
     uint64_t max_work; /* steps that one run may take: of a node at least one, about one an element,
                           about a product for what computes products; 0: any. For networks that
                           nobody trusts: a Loop may be endless */
-    bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor) */
+    bool keep_all; /* every tensor stays readable until the next run (ep_session_tensor): nodes are
+                      run one by one, where else FP32 is fused and may differ in the last digits */
 } ep_session_options;
 
 /* A network made ready to run: memory planned, constants at hand and prepared once. */
@@ -100,7 +101,7 @@ ep_status ep_session_run(ep_session *session, const ep_array *inputs, ep_error *
 const ep_array *ep_session_output(const ep_session *session, uint32_t index);
 /* A tensor of the last run, NULL when it was not kept or computed. */
 const ep_array *ep_session_tensor(const ep_session *session, uint32_t tensor);
-/* Of the last run: nanoseconds per node of the network. */
+/* Of the last run: nanoseconds per node of the network; of fused ones with the first. */
 const double *ep_session_node_ns(const ep_session *session);
 /* The most bytes of values that were alive at once so far, scratch included. */
 uint64_t ep_session_peak_bytes(const ep_session *session);
