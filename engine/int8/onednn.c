@@ -121,7 +121,47 @@ static ep_status set_epilogue(const ep__int8 *op, dnnl_primitive_attr_t attr, ep
     return status == dnnl_success ? EP_OK : failed(status, "clamp", err);
 }
 
-static ep_status make_pd(ep__int8_dnnl *d, const ep__int8 *op, const shapes *s,
+/* True when a kernel of oneDNN gives sums below `most` exactly. */
+static bool is_exact(const_dnnl_primitive_desc_t pd, uint64_t most)
+{
+    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    const bool sums_four = isa == dnnl_cpu_isa_avx512_core_vnni ||
+                           isa == dnnl_cpu_isa_avx512_core_bf16 ||
+                           isa == dnnl_cpu_isa_avx512_core_amx || isa == dnnl_cpu_isa_avx2_vnni;
+    const char *name = "";
+    if (!sums_four) return false;
+    if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) != dnnl_success) {
+        return false;
+    }
+    const bool brgemm = strncmp(name, "brgconv", 7) == 0 || strncmp(name, "brdgmm", 6) == 0;
+    const bool reference = strncmp(name, "ref", 3) == 0 || strncmp(name, "gemm", 4) == 0;
+    return !reference && (brgemm || most < FLOAT_EXACT);
+}
+
+/* The first of the kernels that oneDNN has for this, the fastest by its own judgement, that is
+ * exact; d->pd stays NULL when none is. */
+static ep_status choose(ep__int8_dnnl *d, const dnnl_convolution_desc_t *desc,
+                        const_dnnl_primitive_attr_t attr, uint64_t most, ep_error *err)
+{
+    dnnl_primitive_desc_iterator_t kernels;
+    TRY(dnnl_primitive_desc_iterator_create(&kernels, desc, attr, d->engine, NULL), "convolve");
+    dnnl_status_t status = dnnl_success;
+    while (status == dnnl_success) {
+        dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch(kernels);
+        if (pd && is_exact(pd, most)) {
+            d->pd = pd;
+            break;
+        }
+        dnnl_primitive_desc_destroy(pd);
+        status = dnnl_primitive_desc_iterator_next(kernels);
+    }
+    dnnl_primitive_desc_iterator_destroy(kernels);
+    EP_FAIL_IF(!d->pd, err, EP_UNSUPPORTED,
+               "oneDNN is not exact here, in 8-bit integers on this processor");
+    return EP_OK;
+}
+
+static ep_status make_pd(ep__int8_dnnl *d, const ep__int8 *op, const shapes *s, uint64_t most,
                          dnnl_primitive_attr_t attr, ep_error *err)
 {
     dnnl_convolution_desc_t desc;
@@ -130,25 +170,7 @@ static ep_status make_pd(ep__int8_dnnl *d, const ep__int8 *op, const shapes *s,
             &desc, dnnl_forward_inference, dnnl_convolution_direct, &s->x, &s->weights,
             d->fused ? &s->bias : NULL, &s->out, s->stride, s->dilation, s->before, s->after),
         "describe the convolution");
-    TRY(dnnl_primitive_desc_create(&d->pd, &desc, attr, d->engine, NULL), "convolve");
-    return EP_OK;
-}
-
-/* True when the kernel that oneDNN chose gives sums below `most` exactly. */
-static bool is_exact(const ep__int8_dnnl *d, uint64_t most)
-{
-    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    const bool sums_four = isa == dnnl_cpu_isa_avx512_core_vnni ||
-                           isa == dnnl_cpu_isa_avx512_core_bf16 ||
-                           isa == dnnl_cpu_isa_avx512_core_amx || isa == dnnl_cpu_isa_avx2_vnni;
-    const char *name = "";
-    if (!sums_four) return false;
-    if (dnnl_primitive_desc_query(d->pd, dnnl_query_impl_info_str, 0, &name) != dnnl_success) {
-        return false;
-    }
-    const bool brgemm = strncmp(name, "brgconv", 7) == 0 || strncmp(name, "brdgmm", 6) == 0;
-    const bool reference = strncmp(name, "ref", 3) == 0 || strncmp(name, "gemm", 4) == 0;
-    return !reference && (brgemm || most < FLOAT_EXACT);
+    return choose(d, &desc, attr, most, err);
 }
 
 static ep_status pack(ep__int8_dnnl *d, const ep__int8_form *f, const shapes *s, ep_error *err)
@@ -215,11 +237,9 @@ static ep_status make_primitive(ep__int8_dnnl *d, const ep__int8_form *f, const 
     dnnl_primitive_attr_t attr = NULL;
     EP_TRY(describe(d, f, &op->result, &s, err));
     TRY(dnnl_primitive_attr_create(&attr), "make attributes");
-    const ep_status status = make_pd(d, op, &s, attr, err);
+    const ep_status status = make_pd(d, op, &s, most, attr, err);
     dnnl_primitive_attr_destroy(attr);
     EP_TRY(status);
-    EP_FAIL_IF(!is_exact(d, most), err, EP_UNSUPPORTED,
-               "oneDNN is not exact here, in 8-bit integers on this processor");
     TRY(dnnl_primitive_create(&d->primitive, d->pd), "convolve");
     TRY(dnnl_memory_create(&d->x, &s.x, d->engine, DNNL_MEMORY_NONE), "hold codes");
     TRY(dnnl_memory_create(&d->out, &s.out, d->engine, DNNL_MEMORY_NONE), "hold results");
