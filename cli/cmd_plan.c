@@ -256,7 +256,10 @@ static ep_status run(const ep__args *args, ep_text *out, ep_error *err)
 {
     planning job = {.args = args, .given = args->given};
     const ep_status status = do_job(&job, out, err);
-    if (status != EP_OK && !job.given[PARETO]) ep_text_free(out); /* half a report */
+    /* of several settings or placements the nearest is shown; all else is half a report */
+    const bool is_answer =
+        status == EP_INFEASIBLE && (job.given[PARETO] || ep__plan_is_workload(job.given));
+    if (status != EP_OK && !is_answer) ep_text_free(out);
     ep__plans_free(&job.plans);
     ep__model_free(&job.model);
     ep_machine_free(job.machine);
@@ -274,6 +277,6 @@ const ep__command ep__cmd_plan = {
     .max_operands = 1,
     .n_options = N_OPTIONS,
     .options = ep__plan_options,
-    .shows_failures = true, /* the front, when nothing on it keeps the limits */
+    .shows_failures = true, /* the front, or the best placement, when the limits do not hold */
     .run = run,
 };
