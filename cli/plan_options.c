@@ -40,7 +40,7 @@ const ep__option ep__plan_options[N_OPTIONS] = {
              "both: batches go to the cores in turn"},
     [NO_FALLBACK] = {"--no-fallback", NULL, "a layer that the DLA refuses is an error"},
     [LAYER_DEVICES] = {"--layer-device-types", "SPEC",
-                       "pins layers to devices: conv1:DLA,fc*:GPU (docs/cli.md)"},
+                       "pins layers to devices: conv1:DLA,fc*:GPU (docs/plan-file.md)"},
     [LAYER_PRECISIONS] = {"--layer-precisions", "SPEC", "the same to precisions: conv1:fp16"},
     [SAVE] = {"--save", "PLAN.json",
               "writes the last plan, as it is in the first mode (docs/plan-file.md)"},
