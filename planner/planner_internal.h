@@ -174,6 +174,12 @@ ep__accepts ep__dla_fusion(const ep_layer *anchor);
 ep_status ep__fuse(const ep__partition *partition, ep_io io, ep_arena *arena, ep_plan *plan,
                    ep_error *err);
 
+/* A reformat of a tensor, without a name; `tensor` has to outlive it. */
+ep_kernel ep__reformat_of(const uint32_t *tensor, ep_precision from, ep_precision to, bool crosses);
+
+/* In which precision a network input or output crosses the border: its own type, linear layout. */
+ep_precision ep__io_precision(const ep_layers *layers, uint32_t tensor);
+
 bool ep__contains(const uint32_t *list, uint32_t n, uint32_t value);
 
 /* Any of the element-by-element types. */
