@@ -100,7 +100,7 @@ static ep_status plan_of(const ep__args *args, ep__precisions *precisions, ep_pl
                                              .calib = args->all[CALIB]};
     uint32_t precision = EP_CHOOSE_INT8;
     if (given[PRECISION]) {
-        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_precision_choice_name,
                                 &precision, err));
     }
     EP_TRY(ep__precisions_load(&plan_given, precisions, err));

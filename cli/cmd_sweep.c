@@ -95,7 +95,7 @@ static ep_status read_precisions(job *j, ep_error *err)
 {
     static const ep_precision_choice usual = EP_CHOOSE_INT8;
     uint32_t *list = NULL, n = 0;
-    EP_TRY(choices(j, PRECISION, ep_report_precision_name, &list, &n, err));
+    EP_TRY(choices(j, PRECISION, ep_precision_choice_name, &list, &n, err));
     j->sweep.precisions = &usual;
     j->sweep.n_precisions = 1;
     if (n == 0) return EP_OK;
@@ -110,7 +110,7 @@ static ep_status read_precisions(job *j, ep_error *err)
 static ep_status read_placement(job *j, ep_error *err)
 {
     uint32_t *dlas = NULL, *objectives = NULL, n_dlas = 0, n_objectives = 0;
-    EP_TRY(choices(j, DLA, ep_report_dla_name, &dlas, &n_dlas, err));
+    EP_TRY(choices(j, DLA, ep_dla_choice_name, &dlas, &n_dlas, err));
     EP_TRY(choices(j, OBJECTIVE, ep_objective_name, &objectives, &n_objectives, err));
     EP_TRY(ep__strategies(j->args->given[STRATEGY], j->arena, &j->sweep.strategies,
                           &j->sweep.n_strategies, err));

@@ -172,10 +172,10 @@ ep_status ep__plan_options_parse(const char *const *given, ep_plan_options *out,
     uint32_t precision = EP_CHOOSE_INT8, dla = EP_DLA_FIRST, strategy;
     uint32_t level = EP_SEARCH_LEVEL_DEFAULT;
     if (given[PRECISION]) {
-        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_precision_choice_name,
                                 &precision, err));
     }
-    if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_report_dla_name, &dla, err));
+    if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_dla_choice_name, &dla, err));
     if (given[LEVEL]) {
         EP_TRY(ep__parse_choice("--builder-optimization-level", given[LEVEL], ep_search_level_name,
                                 &level, err));
