@@ -188,17 +188,9 @@ static ep_status read_batches(job *j, ep_error *err)
     static const int64_t as_in_file = 0;
     j->sweep.batches = &as_in_file;
     j->sweep.n_batches = 1;
-    if (!j->args->given[BATCH]) return EP_OK;
-    ep__values items;
-    EP_TRY(ep__split("--batch", j->args->given[BATCH], j->arena, &items, err));
-    int64_t *batches = EP_NEW(j->arena, int64_t, items.n);
-    if (!batches) return ep_fail_memory(err);
-    for (uint32_t i = 0; i < items.n; i++) {
-        EP_TRY(ep__parse_integer("--batch", items.at[i], 1, EP__BATCH_MAX, &batches[i], err));
-    }
-    j->sweep.batches = batches;
-    j->sweep.n_batches = items.n;
-    return EP_OK;
+    const char *given = j->args->given[BATCH];
+    if (!given) return EP_OK;
+    return ep__batches(given, j->arena, &j->sweep.batches, &j->sweep.n_batches, err);
 }
 
 /* Ranges become axes, what else is set holds for all points. */
