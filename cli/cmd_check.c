@@ -91,10 +91,10 @@ static ep_status check_options(job *j, ep_error *err)
     }
     uint32_t precision = EP_CHOOSE_INT8, dla = EP_DLA_FIRST;
     if (given[PRECISION]) {
-        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_precision_choice_name,
                                 &precision, err));
     }
-    if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_report_dla_name, &dla, err));
+    if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_dla_choice_name, &dla, err));
     EP_FAIL_IF(
         dla == EP_DLA_NONE, err, EP_BAD_USAGE,
         "--dla none: a check asks what the DLA takes; 'plan --dla none' plans the GPU alone");

@@ -123,10 +123,9 @@ static ep_status read_options(const ep__args *args, const side sides[2], ep_aren
     const double most = 1e300;
     const char *const *given = args->given;
     const ep_plan_file *file = sides[0].file ? sides[0].file : sides[1].file;
-    const ep_plan_file_texts texts = file ? file->texts : (ep_plan_file_texts){0};
-    const ep__execution_given execution_given = {.batch = given[BATCH] ? given[BATCH] : texts.batch,
-                                                 .shapes =
-                                                     given[SHAPES] ? given[SHAPES] : texts.shapes,
+    const ep__execution_given execution_given = {.file = file,
+                                                 .batch = given[BATCH],
+                                                 .shapes = given[SHAPES],
                                                  .threads = given[THREADS],
                                                  .max_memory = given[MAX_MEMORY],
                                                  .inputs = args->all[INPUT]};

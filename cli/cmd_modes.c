@@ -51,7 +51,7 @@ static ep_status do_job(const ep__args *args, ep_arena *arena, collected *c, ep_
     const ep_machine_options hardware = ep__machine_options(args->all[SET], given[MODE_FILE]);
     uint32_t precision = EP_CHOOSE_INT8;
     if (given[PRECISION]) {
-        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_precision_choice_name,
                                 &precision, err));
     }
     int64_t batch = 0;

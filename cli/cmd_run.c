@@ -100,7 +100,7 @@ static ep_status plan_of(const ep__args *args, ep__precisions *precisions, ep_pl
                                              .calib = args->all[CALIB]};
     uint32_t precision = EP_CHOOSE_INT8;
     if (given[PRECISION]) {
-        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_precision_choice_name,
                                 &precision, err));
     }
     EP_TRY(ep__precisions_load(&plan_given, precisions, err));
@@ -124,10 +124,9 @@ static ep_status run_planned(ep_arena *arena, const ep__args *args, ep__precisio
     }
     EP_TRY(check_options(args, err));
     if (is_planned) EP_TRY(plan_of(args, precisions, file, err));
-    const ep_plan_file_texts texts = *file ? (*file)->texts : (ep_plan_file_texts){0};
-    const ep__execution_given execution_given = {.batch = given[BATCH] ? given[BATCH] : texts.batch,
-                                                 .shapes =
-                                                     given[SHAPES] ? given[SHAPES] : texts.shapes,
+    const ep__execution_given execution_given = {.file = *file,
+                                                 .batch = given[BATCH],
+                                                 .shapes = given[SHAPES],
                                                  .threads = given[THREADS],
                                                  .max_memory = given[MAX_MEMORY],
                                                  .inputs = args->all[INPUT]};

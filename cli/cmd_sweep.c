@@ -95,7 +95,7 @@ static ep_status read_precisions(job *j, ep_error *err)
 {
     static const ep_precision_choice usual = EP_CHOOSE_INT8;
     uint32_t *list = NULL, n = 0;
-    EP_TRY(choices(j, PRECISION, ep_report_precision_name, &list, &n, err));
+    EP_TRY(choices(j, PRECISION, ep_precision_choice_name, &list, &n, err));
     j->sweep.precisions = &usual;
     j->sweep.n_precisions = 1;
     if (n == 0) return EP_OK;
@@ -110,7 +110,7 @@ static ep_status read_precisions(job *j, ep_error *err)
 static ep_status read_placement(job *j, ep_error *err)
 {
     uint32_t *dlas = NULL, *objectives = NULL, n_dlas = 0, n_objectives = 0;
-    EP_TRY(choices(j, DLA, ep_report_dla_name, &dlas, &n_dlas, err));
+    EP_TRY(choices(j, DLA, ep_dla_choice_name, &dlas, &n_dlas, err));
     EP_TRY(choices(j, OBJECTIVE, ep_objective_name, &objectives, &n_objectives, err));
     EP_TRY(ep__strategies(j->args->given[STRATEGY], j->arena, &j->sweep.strategies,
                           &j->sweep.n_strategies, err));
@@ -188,17 +188,9 @@ static ep_status read_batches(job *j, ep_error *err)
     static const int64_t as_in_file = 0;
     j->sweep.batches = &as_in_file;
     j->sweep.n_batches = 1;
-    if (!j->args->given[BATCH]) return EP_OK;
-    ep__values items;
-    EP_TRY(ep__split("--batch", j->args->given[BATCH], j->arena, &items, err));
-    int64_t *batches = EP_NEW(j->arena, int64_t, items.n);
-    if (!batches) return ep_fail_memory(err);
-    for (uint32_t i = 0; i < items.n; i++) {
-        EP_TRY(ep__parse_integer("--batch", items.at[i], 1, EP__BATCH_MAX, &batches[i], err));
-    }
-    j->sweep.batches = batches;
-    j->sweep.n_batches = items.n;
-    return EP_OK;
+    const char *given = j->args->given[BATCH];
+    if (!given) return EP_OK;
+    return ep__batches(given, j->arena, &j->sweep.batches, &j->sweep.n_batches, err);
 }
 
 /* Ranges become axes, what else is set holds for all points. */

@@ -162,10 +162,10 @@ static ep_status run_as_profiled(const ep__args *args, profiled *p, ep_error *er
     const char *const *given = args->given;
     uint32_t precision = EP_CHOOSE_INT8, dla = EP_DLA_NONE;
     if (given[PRECISION]) {
-        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_report_precision_name,
+        EP_TRY(ep__parse_choice("--precision", given[PRECISION], ep_precision_choice_name,
                                 &precision, err));
     }
-    if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_report_dla_name, &dla, err));
+    if (given[DLA]) EP_TRY(ep__parse_choice("--dla", given[DLA], ep_dla_choice_name, &dla, err));
     EP_FAIL_IF(dla == EP_DLA_BOTH, err, EP_BAD_USAGE, "--dla: an engine is built for one core");
     const ep_machine_options hardware = ep__machine_options(args->all[SET], given[MODE_FILE]);
     EP_TRY(ep__machine_load(given[HW], &hardware, &p->machine, err));

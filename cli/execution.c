@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/model.h"
+
 /* A number of bytes, with a binary prefix or none. */
 static ep_status parse_bytes(const char *text, ep_arena *arena, uint64_t *out, ep_error *err)
 {
@@ -20,15 +22,14 @@ static ep_status parse_bytes(const char *text, ep_arena *arena, uint64_t *out, e
 ep_status ep__execution_options(const ep__execution_given *given, ep_arena *arena,
                                 ep_execution_options *out, ep_error *err)
 {
-    enum { BATCH_MAX = 65536, THREADS_MAX = 1024 };
+    enum { THREADS_MAX = 1024 };
     *out = (ep_execution_options){.n_inputs = given->inputs.n, .inputs = given->inputs.at};
+    const ep_plan_file_texts texts = given->file ? given->file->texts : (ep_plan_file_texts){0};
+    const char *batch = given->batch ? given->batch : texts.batch;
+    const char *shapes = given->shapes ? given->shapes : texts.shapes;
     int64_t threads = 0;
-    if (given->batch) {
-        EP_TRY(ep__parse_integer("--batch", given->batch, 1, BATCH_MAX, &out->batch, err));
-    }
-    if (given->shapes) {
-        EP_TRY(ep_shapes_parse(given->shapes, arena, &out->shapes, &out->n_shapes, err));
-    }
+    if (batch) EP_TRY(ep__parse_integer("--batch", batch, 1, EP__BATCH_MAX, &out->batch, err));
+    if (shapes) EP_TRY(ep_shapes_parse(shapes, arena, &out->shapes, &out->n_shapes, err));
     if (given->threads) {
         EP_TRY(ep__parse_integer("--threads", given->threads, 1, THREADS_MAX, &threads, err));
     }

@@ -16,6 +16,7 @@
 
 /* What the options above, --batch and --shapes were given, or NULL. */
 typedef struct ep__execution_given {
+    const ep_plan_file *file; /* NULL: none; says --batch and --shapes where they are not given */
     const char *batch, *shapes, *threads, *max_memory;
     ep__values inputs;
 } ep__execution_given;

@@ -43,7 +43,7 @@ static ep_status set_key(int key, const char *value, ep__lane_spec *out, ep_erro
         out->has_device = true;
         return EP_OK;
     default:
-        EP_TRY(ep__parse_choice("precision", value, ep_report_precision_name, &choice, err));
+        EP_TRY(ep__parse_choice("precision", value, ep_precision_choice_name, &choice, err));
         out->precision = (ep_precision_choice)choice;
         return EP_OK;
     }

@@ -44,19 +44,10 @@ static ep_status take_point(void *context, const ep_sweep_point *point, bool was
 
 static ep_status read_batches(job *j, ep_error *err)
 {
-    ep__values items;
     j->sweep.batches = batches;
     j->sweep.n_batches = sizeof batches / sizeof *batches;
     if (!j->request->batch) return EP_OK;
-    EP_TRY(ep__split("--batch", j->request->batch, j->arena, &items, err));
-    int64_t *given = EP_NEW(j->arena, int64_t, items.n);
-    if (!given) return ep_fail_memory(err);
-    for (uint32_t i = 0; i < items.n; i++) {
-        EP_TRY(ep__parse_integer("--batch", items.at[i], 1, EP__BATCH_MAX, &given[i], err));
-    }
-    j->sweep.batches = given;
-    j->sweep.n_batches = items.n;
-    return EP_OK;
+    return ep__batches(j->request->batch, j->arena, &j->sweep.batches, &j->sweep.n_batches, err);
 }
 
 /* One value where one was given, else all there are. */

@@ -47,7 +47,7 @@ ep_status ep__precisions_load(const ep__precisions_given *given, ep__precisions 
     if (given->strategy) {
         EP_TRY(ep__parse_choice("--strategy", given->strategy, ep_strategy_name, &strategy, err));
     }
-    if (given->dla) EP_TRY(ep__parse_choice("--dla", given->dla, ep_report_dla_name, &dla, err));
+    if (given->dla) EP_TRY(ep__parse_choice("--dla", given->dla, ep_dla_choice_name, &dla, err));
     EP_TRY(read_calibration(given, &out->plan.calibration, err));
     EP_TRY(ep__machine_load(given->hw, &machine_options, &out->machine, err));
     if (!given->dla && out->machine->dla.cores == 0) dla = EP_DLA_NONE;
@@ -71,6 +71,6 @@ const char *ep__precisions_text(const ep_execution_plan *plan, ep_arena *arena)
                                plan->file->strategy, plan->machine->name);
     }
     return ep_arena_printf(arena, "%s, strategy %s on %s",
-                           ep_report_precision_name(plan->options.precision), plan->strategy,
+                           ep_precision_choice_name(plan->options.precision), plan->strategy,
                            plan->machine->name);
 }

@@ -72,6 +72,21 @@ ep_status ep__strategies(const char *text, ep_arena *arena, const char *const **
     return EP_OK;
 }
 
+ep_status ep__batches(const char *text, ep_arena *arena, const int64_t **list, uint32_t *n,
+                      ep_error *err)
+{
+    ep__values items;
+    EP_TRY(ep__split("--batch", text, arena, &items, err));
+    int64_t *batches = EP_NEW(arena, int64_t, items.n);
+    if (!batches) return ep_fail_memory(err);
+    for (uint32_t i = 0; i < items.n; i++) {
+        EP_TRY(ep__parse_integer("--batch", items.at[i], 1, EP__BATCH_MAX, &batches[i], err));
+    }
+    *list = batches;
+    *n = items.n;
+    return EP_OK;
+}
+
 void ep__progress(uint64_t done, uint64_t all)
 {
     enum { CELLS = 40 };

@@ -30,6 +30,9 @@ ep_status ep__choices(const char *option, const char *text, const char *(*name)(
 /* The strategies that --strategy names, the same way. */
 ep_status ep__strategies(const char *text, ep_arena *arena, const char *const **names, uint32_t *n,
                          ep_error *err);
+/* The batches that --batch names, in `arena`. */
+ep_status ep__batches(const char *text, ep_arena *arena, const int64_t **list, uint32_t *n,
+                      ep_error *err);
 /* A bar on standard error, which is a terminal, when it has grown; gone when all is done. */
 void ep__progress(uint64_t done, uint64_t all);
 

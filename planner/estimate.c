@@ -9,11 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-static ep_precision io_precision(const ep_layers *layers, uint32_t t)
-{
-    return layers->network->tensors[t].dtype == EP_DTYPE_FLOAT16 ? EP_FP16 : EP_FP32;
-}
-
 /* ---- crossings ----------------------------------------------------------------------------- */
 
 /* A plan of nothing but reformats, with all layers on one side. */
@@ -44,16 +39,7 @@ static void add_crossing(crossings *c, const uint32_t *tensor, ep_precision from
                          bool crosses, ep__amount *into)
 {
     c->into[c->n] = into;
-    c->kernels[c->n++] = (ep_kernel){.kind = EP_KERNEL_REFORMAT,
-                                     .device = EP_GPU,
-                                     .precision = to,
-                                     .from = from,
-                                     .crosses = crosses,
-                                     .subgraph = EP_NO_INDEX,
-                                     .n_inputs = 1,
-                                     .n_outputs = 1,
-                                     .inputs = tensor,
-                                     .outputs = tensor};
+    c->kernels[c->n++] = ep__reformat_of(tensor, from, to, crosses);
 }
 
 /* What comes from outside to `side` in its own type, or from the other side. */
@@ -69,7 +55,7 @@ static void add_carry(const ep__estimates *e, crossings *c, const uint32_t *tens
         add_crossing(c, tensor, from, to, true, into);
         return;
     }
-    const ep_precision from = io_precision(layers, *tensor);
+    const ep_precision from = ep__io_precision(layers, *tensor);
     const bool as_it_is = ep_precision_bytes(from) == ep_precision_bytes(to) ||
                           !ep_dtype_is_float(layers->network->tensors[*tensor].dtype);
     if (ep__io(e->basis) != EP_IO_LINEAR || (side == EP_SIDE_GPU && as_it_is)) return;
@@ -83,7 +69,7 @@ static void add_output(const ep__estimates *e, crossings *c, uint32_t output, in
     const uint32_t producer = layers->producer[*tensor];
     if (producer == EP_NO_INDEX || ep__io(e->basis) != EP_IO_LINEAR) return;
     const ep_precision from = usual_precision(e->basis, producer, side);
-    const ep_precision to = io_precision(layers, *tensor);
+    const ep_precision to = ep__io_precision(layers, *tensor);
     const bool as_it_is = ep_precision_bytes(from) == ep_precision_bytes(to) ||
                           !ep_dtype_is_float(layers->network->tensors[*tensor].dtype);
     if (side == EP_SIDE_GPU && as_it_is) return;

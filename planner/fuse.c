@@ -202,28 +202,32 @@ static uint8_t format_of(ep_device device, ep_precision precision)
     return size & side_of(device);
 }
 
+ep_kernel ep__reformat_of(const uint32_t *tensor, ep_precision from, ep_precision to, bool crosses)
+{
+    return (ep_kernel){.kind = EP_KERNEL_REFORMAT,
+                       .device = EP_GPU,
+                       .precision = to,
+                       .from = from,
+                       .crosses = crosses,
+                       .subgraph = EP_NO_INDEX,
+                       .n_inputs = 1,
+                       .n_outputs = 1,
+                       .inputs = tensor,
+                       .outputs = tensor};
+}
+
 static ep_status add_reformat(emitter *e, uint32_t tensor, ep_precision from, ep_precision to,
                               bool crosses, const char *where, ep_error *err)
 {
     ep_kernel *kernel = &e->kernels[e->n++];
     uint32_t *operand = ep_arena_copy(e->f->arena, &tensor, sizeof tensor);
-    *kernel = (ep_kernel){.kind = EP_KERNEL_REFORMAT,
-                          .device = EP_GPU,
-                          .precision = to,
-                          .from = from,
-                          .crosses = crosses,
-                          .subgraph = EP_NO_INDEX,
-                          .n_inputs = 1,
-                          .n_outputs = 1,
-                          .inputs = operand,
-                          .outputs = operand};
+    *kernel = ep__reformat_of(operand, from, to, crosses);
     kernel->name = ep_arena_printf(e->f->arena, "reformat %s %s",
                                    e->f->plan->layers->network->tensors[tensor].name, where);
     return operand && kernel->name ? EP_OK : ep_fail_memory(err);
 }
 
-/* In which precision a network input or output crosses the border: its own type, linear layout. */
-static ep_precision io_precision(const ep_layers *layers, uint32_t tensor)
+ep_precision ep__io_precision(const ep_layers *layers, uint32_t tensor)
 {
     return layers->network->tensors[tensor].dtype == EP_DTYPE_FLOAT16 ? EP_FP16 : EP_FP32;
 }
@@ -232,7 +236,7 @@ static ep_precision io_precision(const ep_layers *layers, uint32_t tensor)
 static uint8_t io_formats(const ep_layers *layers, uint32_t tensor)
 {
     if (!ep_dtype_is_float(layers->network->tensors[tensor].dtype)) return ON_GPU;
-    return format_of(EP_GPU, io_precision(layers, tensor));
+    return format_of(EP_GPU, ep__io_precision(layers, tensor));
 }
 
 static const char *towards(const ep_kernel *kernel)
@@ -318,7 +322,7 @@ static ep_status emit_outputs(emitter *e, ep_error *err)
         if (p == EP_NO_INDEX) continue;
         if (io_formats(layers, t) & format_of(plan->device[p], plan->precision[p])) continue;
         plan->io_reformats++;
-        EP_TRY(add_reformat(e, t, plan->precision[p], io_precision(layers, t),
+        EP_TRY(add_reformat(e, t, plan->precision[p], ep__io_precision(layers, t),
                             ep_device_is_dla(plan->device[p]), "to the output", err));
     }
     return EP_OK;
@@ -331,7 +335,7 @@ static void take_inputs(emitter *e)
     for (uint32_t t = 0; t < layers->network->n_tensors; t++) {
         if (layers->producer[t] != EP_NO_INDEX) continue;
         e->formats[t] = io_formats(layers, t);
-        e->given[t] = io_precision(layers, t);
+        e->given[t] = ep__io_precision(layers, t);
     }
 }
 

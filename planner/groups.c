@@ -69,21 +69,11 @@ static bool has_way_round(grouper *g, uint32_t from, uint32_t to)
     return false;
 }
 
-static uint32_t find(uint32_t *parent, uint32_t i)
-{
-    while (parent[i] != i) i = parent[i] = parent[parent[i]];
-    return i;
-}
-
 static void join(grouper *g, uint32_t a, uint32_t b)
 {
     const uint32_t *batch = g->p->costs->batch;
     if (!may_be_on_dla(g, b) || (batch && batch[a] != batch[b])) return;
-    if (has_way_round(g, a, b)) return;
-    a = find(g->parent, a);
-    b = find(g->parent, b);
-    if (a < b) g->parent[b] = a;
-    if (b < a) g->parent[a] = b;
+    if (!has_way_round(g, a, b)) ep__joined_unite(g->parent, a, b);
 }
 
 ep_status ep__group(const ep__problem *p, const int8_t *fixed, uint32_t *group, uint32_t *n_groups,
@@ -97,11 +87,10 @@ ep_status ep__group(const ep__problem *p, const int8_t *fixed, uint32_t *group, 
                  .seen = EP_NEW(p->scratch, uint32_t, n),
                  .seen_on = EP_NEW(p->scratch, uint32_t, n),
                  .stack = EP_NEW_RAW(p->scratch, uint32_t, 2 * (uint64_t)n + 1),
-                 .parent = EP_NEW_RAW(p->scratch, uint32_t, n),
+                 .parent = ep__joined_new(n, p->scratch),
                  .left = (uint64_t)n * STEPS_PER_LAYER};
     if (!g.level || !g.seen || !g.seen_on || !g.stack || !g.parent) return ep_fail_memory(err);
     find_levels(&g);
-    for (uint32_t l = 0; l < n; l++) g.parent[l] = l;
     for (uint32_t l = 0; l < n; l++) {
         if (!may_be_on_dla(&g, l)) continue;
         for (uint32_t e = p->dag.begin[l]; e < p->dag.begin[l + 1]; e++) {
@@ -110,7 +99,7 @@ ep_status ep__group(const ep__problem *p, const int8_t *fixed, uint32_t *group, 
     }
     *n_groups = 0;
     for (uint32_t l = 0; l < n; l++) { /* the first of a group is its representative */
-        const uint32_t root = find(g.parent, l);
+        const uint32_t root = ep__joined_find(g.parent, l);
         group[l] = !may_be_on_dla(&g, l) ? EP_NO_INDEX : root == l ? (*n_groups)++ : group[root];
     }
     return EP_OK;

@@ -136,12 +136,6 @@ static ep_status move_layers(climber *c, ep_error *err)
 
 /* ---- groups of layers ---------------------------------------------------------------------- */
 
-static uint32_t find(uint32_t *parent, uint32_t i)
-{
-    while (parent[i] != i) i = parent[i] = parent[parent[i]];
-    return i;
-}
-
 static bool in_gap(const climber *c, uint32_t l)
 {
     return !c->on_dla[l] && !isinf(c->p->side[l][EP_SIDE_DLA]);
@@ -166,18 +160,15 @@ static void group_gaps(climber *c)
 {
     const ep__dag *dag = &c->p->dag;
     uint32_t *parent = c->parent, *number = c->list;
-    for (uint32_t l = 0; l < dag->n; l++) parent[l] = l;
+    ep__joined_reset(parent, dag->n);
     for (uint32_t l = 0; l < dag->n; l++) {
         for (uint32_t e = dag->begin[l]; in_gap(c, l) && e < dag->begin[l + 1]; e++) {
-            if (!in_gap(c, dag->users[e])) continue;
-            const uint32_t a = find(parent, l), b = find(parent, dag->users[e]);
-            if (a < b) parent[b] = a;
-            if (b < a) parent[a] = b;
+            if (in_gap(c, dag->users[e])) ep__joined_unite(parent, l, dag->users[e]);
         }
     }
     c->n_groups = 0;
     for (uint32_t l = 0; l < dag->n; l++) { /* the first of a part is its representative */
-        const uint32_t root = find(parent, l);
+        const uint32_t root = ep__joined_find(parent, l);
         number[l] = !in_gap(c, l) ? EP_NO_INDEX : root == l ? c->n_groups++ : number[root];
     }
     memcpy(parent, number, dag->n * sizeof *parent);

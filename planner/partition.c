@@ -21,32 +21,13 @@ typedef struct scheduler {
     uint32_t next_at;  /* the ring's first entry */
     uint32_t n_next;
     uint32_t running;
-    uint32_t *parent; /* union-find over the layers of one DLA turn */
+    uint32_t *parent; /* of layers joined in one DLA turn */
     uint32_t *turn;   /* per layer */
     uint32_t *sorted; /* room for the layers of a turn */
     uint32_t *start;  /* room for a number per group */
     ep__partition *out;
     uint32_t n_done;
 } scheduler;
-
-static uint32_t find(uint32_t *parent, uint32_t i)
-{
-    while (parent[i] != i) {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
-    }
-    return i;
-}
-
-/* The smaller layer becomes the representative, so that numbering does not depend on the order of
- * unions. */
-static void unite(uint32_t *parent, uint32_t a, uint32_t b)
-{
-    a = find(parent, a);
-    b = find(parent, b);
-    if (a < b) parent[b] = a;
-    if (b < a) parent[a] = b;
-}
 
 static void push(scheduler *s, uint32_t layer)
 {
@@ -86,7 +67,7 @@ static void join_turn(scheduler *s, const uint32_t *members, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t l = members[i];
         for (uint32_t e = dag->begin[l]; e < dag->begin[l + 1]; e++) {
-            if (s->turn[dag->users[e]] == s->turn[l]) unite(s->parent, l, dag->users[e]);
+            if (s->turn[dag->users[e]] == s->turn[l]) ep__joined_unite(s->parent, l, dag->users[e]);
         }
     }
 }
@@ -97,7 +78,7 @@ static void group_turn(scheduler *s, uint32_t *members, uint32_t n)
     ep__partition *out = s->out;
     const uint32_t first_group = out->n_subgraphs;
     for (uint32_t i = 0; i < n; i++) {
-        const uint32_t representative = find(s->parent, members[i]);
+        const uint32_t representative = ep__joined_find(s->parent, members[i]);
         if (out->subgraph[representative] == EP_NO_INDEX) {
             out->subgraph[representative] = out->n_subgraphs++;
         }
@@ -163,7 +144,7 @@ ep_status ep__partition_of(const ep__dag *dag, const uint32_t *kind, uint32_t n_
                    .waiting = EP_NEW(arena, uint32_t, n),
                    .ready = EP_NEW(arena, queue, n_kinds),
                    .next = EP_NEW_RAW(arena, uint32_t, n_kinds),
-                   .parent = EP_NEW_RAW(arena, uint32_t, n),
+                   .parent = ep__joined_new(n, arena),
                    .turn = EP_NEW_RAW(arena, uint32_t, n),
                    .sorted = EP_NEW_RAW(arena, uint32_t, n),
                    .start = EP_NEW_RAW(arena, uint32_t, (uint64_t)n + 1),
@@ -173,10 +154,7 @@ ep_status ep__partition_of(const ep__dag *dag, const uint32_t *kind, uint32_t n_
         !s.parent || !s.turn || !s.sorted || !s.start || !items) {
         return ep_fail_memory(err);
     }
-    for (uint32_t l = 0; l < n; l++) {
-        out->subgraph[l] = s.turn[l] = EP_NO_INDEX;
-        s.parent[l] = l;
-    }
+    for (uint32_t l = 0; l < n; l++) out->subgraph[l] = s.turn[l] = EP_NO_INDEX;
     fill_queues(&s, items);
     schedule(&s);
     return EP_OK;

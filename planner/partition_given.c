@@ -63,29 +63,17 @@ static ep_status check_numbers(const checker *c, ep__partition *partition)
     return EP_OK;
 }
 
-static uint32_t find(uint32_t *parent, uint32_t i)
-{
-    while (parent[i] != i) i = parent[i] = parent[parent[i]];
-    return i;
-}
-
 /* As many connected parts as subgraphs. */
 static ep_status check_connected(const checker *c, uint32_t *parent)
 {
     const uint32_t n = c->layers->n_layers, *subgraph = c->partition->subgraph;
     uint32_t parts = 0;
-    for (uint32_t l = 0; l < n; l++) {
-        parent[l] = l;
-        parts += subgraph[l] != EP_NO_INDEX;
-    }
+    for (uint32_t l = 0; l < n; l++) parts += subgraph[l] != EP_NO_INDEX;
     for (uint32_t l = 0; l < n; l++) {
         if (subgraph[l] == EP_NO_INDEX) continue;
         for (uint32_t e = c->dag.begin[l]; e < c->dag.begin[l + 1]; e++) {
             const uint32_t user = c->dag.users[e];
-            if (subgraph[user] != subgraph[l]) continue;
-            const uint32_t a = find(parent, l), b = find(parent, user);
-            parts -= a != b;
-            parent[a] = b;
+            if (subgraph[user] == subgraph[l]) parts -= ep__joined_unite(parent, l, user);
         }
     }
     EP_FAIL_IF(parts != c->partition->n_subgraphs, c->err, EP_INFEASIBLE,
@@ -102,7 +90,7 @@ ep_status ep__partition_given(const ep_layers *layers, const ep_device *device,
     *out = (ep__partition){.order = ep_arena_copy(arena, order, n * sizeof *order),
                            .position = EP_NEW_RAW(arena, uint32_t, n),
                            .subgraph = ep_arena_copy(arena, subgraph, n * sizeof *subgraph)};
-    uint32_t *parent = EP_NEW_RAW(arena, uint32_t, n), *batch = EP_NEW_RAW(arena, uint32_t, n);
+    uint32_t *parent = ep__joined_new(n, arena), *batch = EP_NEW_RAW(arena, uint32_t, n);
     if (!out->order || !out->position || !out->subgraph || !parent || !batch) {
         return ep_fail_memory(err);
     }

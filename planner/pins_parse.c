@@ -1,10 +1,10 @@
-/* Pins as trtexec's --layerDeviceTypes and --layerPrecisions spell them:
+/* Pins, for trtexec's options --layerDeviceTypes and --layerPrecisions:
  *
  *     spec ::= entry ["," spec]      entry ::= name ":" value
  *
- * A name may be quoted with ' and hold one '*'. What trtexec 10.3 does with an entry
- * (samples/common/sampleEngines.cpp, setLayerPrecisions): the entry of a layer's own name holds
- * before any pattern, and patterns pass over layers that compute no real numbers. */
+ * A name may be quoted with ' and hold one '*', as in trtexec's --shapes. What follows is our own
+ * choice: the entry of a layer's own name holds before any pattern, and patterns of precisions pass
+ * over layers that compute no real numbers. */
 #include <string.h>
 
 #include "planner/planner.h"
@@ -94,7 +94,7 @@ static ep_status parse_name(parser *p, entry *out)
     return EP_OK;
 }
 
-/* trtexec takes either case. */
+/* In either case. */
 static bool same_word(const char *text, size_t length, const char *lower)
 {
     for (size_t i = 0; i < length; i++) {

@@ -30,6 +30,15 @@ static ep_status compare_texts(comparison *c, const char *key, const char *a, co
     return EP_OK;
 }
 
+/* A limit of 0 is none. */
+static ep_status compare_limits(comparison *c, const char *key, double a, double b)
+{
+    if (a == b) return EP_OK;
+    char *text[2] = {ep_arena_printf(c->arena, "%.10g", a), ep_arena_printf(c->arena, "%.10g", b)};
+    if (!text[0] || !text[1]) return ep_fail_memory(c->err);
+    return compare_texts(c, key, a > 0 ? text[0] : NULL, b > 0 ? text[1] : NULL);
+}
+
 static const char *truth(bool value)
 {
     return value ? "true" : "false";
@@ -37,8 +46,7 @@ static const char *truth(bool value)
 
 static const char *level_text(const ep_plan_file *file)
 {
-    static const char *const names[] = {"0", "1", "2", "3", "4", "5"};
-    return names[file->options.search.level + EP_SEARCH_LEVEL_DEFAULT];
+    return ep_search_level_name((uint32_t)(file->options.search.level + EP_SEARCH_LEVEL_DEFAULT));
 }
 
 static ep_status compare_options(comparison *c)
@@ -53,6 +61,9 @@ static ep_status compare_options(comparison *c)
     EP_TRY(compare_texts(c, "strategy", a->strategy, b->strategy));
     EP_TRY(compare_texts(c, "objective", ep_objective_name(p->objective),
                          ep_objective_name(q->objective)));
+    EP_TRY(compare_limits(c, "deadline_ms", p->deadline_ns / 1e6, q->deadline_ns / 1e6));
+    EP_TRY(compare_limits(c, "max_power_w", p->max_power_w, q->max_power_w));
+    EP_TRY(compare_limits(c, "max_subgraphs", p->max_subgraphs, q->max_subgraphs));
     EP_TRY(compare_texts(c, "precision", ep_precision_choice_name(p->precision),
                          ep_precision_choice_name(q->precision)));
     EP_TRY(compare_texts(c, "dla", ep_dla_choice_name(p->dla), ep_dla_choice_name(q->dla)));

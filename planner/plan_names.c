@@ -29,3 +29,10 @@ const char *ep_io_name(uint32_t io)
                                         [EP_IO_NATIVE_FP16_OUT] = "native-fp16-out"};
     return io < sizeof names / sizeof *names ? names[io] : NULL;
 }
+
+const char *ep_search_level_name(uint32_t level)
+{
+    static const char *const names[] = {"0", "1", "2", "3", "4", "5"};
+    _Static_assert(sizeof names / sizeof *names == EP_SEARCH_LEVEL_MAX + 1, "a name a level");
+    return level <= EP_SEARCH_LEVEL_MAX ? names[level] : NULL;
+}

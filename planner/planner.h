@@ -125,6 +125,7 @@ typedef enum ep_io {
 const char *ep_precision_choice_name(uint32_t choice);
 const char *ep_dla_choice_name(uint32_t choice);
 const char *ep_io_name(uint32_t io);
+const char *ep_search_level_name(uint32_t level); /* 0 to EP_SEARCH_LEVEL_MAX */
 
 /* What the user allows a layer: bit d of `devices` for ep_device d, bit p of `precisions` for
  * ep_precision p; 0 allows all. Strategy "gpu" is what the others are compared with, and heeds

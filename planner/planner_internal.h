@@ -46,6 +46,15 @@ ep_status ep__partition_given(const ep_layers *layers, const ep_device *device,
 ep_status ep__number_batches(const ep_layers *layers, ep_arena *arena, uint32_t *number,
                              ep_error *err);
 
+/* ---- parts that are joined ----------------------------------------------------------------- */
+
+/* Of 0 to n - 1, each by itself at first; NULL: out of memory. The least of a part represents it,
+ * in whichever order parts were united. */
+uint32_t *ep__joined_new(uint32_t n, ep_arena *arena);
+void ep__joined_reset(uint32_t *parent, uint32_t n);
+uint32_t ep__joined_find(uint32_t *parent, uint32_t i);
+bool ep__joined_unite(uint32_t *parent, uint32_t a, uint32_t b); /* were they two parts? */
+
 /* ---- combinations -------------------------------------------------------------------------- */
 
 /* Takes subgraphs off the DLA, wholly, that pass the pools of a loadable, or come after the last
@@ -164,6 +173,12 @@ ep__accepts ep__dla_fusion(const ep_layer *anchor);
  * the reformats; sets kernels, transitions, io_reformats. */
 ep_status ep__fuse(const ep__partition *partition, ep_io io, ep_arena *arena, ep_plan *plan,
                    ep_error *err);
+
+/* A reformat of a tensor, without a name; `tensor` has to outlive it. */
+ep_kernel ep__reformat_of(const uint32_t *tensor, ep_precision from, ep_precision to, bool crosses);
+
+/* In which precision a network input or output crosses the border: its own type, linear layout. */
+ep_precision ep__io_precision(const ep_layers *layers, uint32_t tensor);
 
 bool ep__contains(const uint32_t *list, uint32_t n, uint32_t value);
 

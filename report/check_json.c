@@ -119,8 +119,8 @@ static void write_question(ep_text *out, const ep_report_check *check)
     ep__json_text(out, "mode", check->mode->name);
     ep__json_text(out, "model", check->layers->network->name);
     ep__json_integer(out, "batch", (uint64_t)check->batch);
-    ep__json_text(out, "precision", ep_report_precision_name(check->precision));
-    ep__json_text(out, "dla", ep_report_dla_name(check->dla));
+    ep__json_text(out, "precision", ep_precision_choice_name(check->precision));
+    ep__json_text(out, "dla", ep_dla_choice_name(check->dla));
 }
 
 ep_status ep_report_check_json(const ep_report_check *check, ep_text *out, ep_error *err)

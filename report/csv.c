@@ -87,8 +87,8 @@ ep_status ep_report_csv(const ep_report *report, ep_text *out, ep_error *err)
             ep__csv_text(out, report->machine->name);
             ep__csv_text(out, report->layers->network->name);
             ep__csv_integer(out, (uint64_t)report->batch);
-            ep__csv_text(out, ep_report_precision_name(report->precision));
-            ep__csv_text(out, ep_report_dla_name(report->dla));
+            ep__csv_text(out, ep_precision_choice_name(report->precision));
+            ep__csv_text(out, ep_dla_choice_name(report->dla));
             ep__csv_text(out, report->modes[m]->name);
             ep__csv_text(out, planned->plan.strategy);
             run_fields(out, run, units, n_units);

@@ -77,7 +77,7 @@ static void add_row(ep__columns *table, const ep_sweep_summary *s, uint32_t i, u
     ep__sweep_placement(p, &placement);
     append_tags(s, i, chosen, &tags);
     ep__cell(table, "%s", p->mode);
-    ep__cell(table, "%s", ep_report_precision_name(p->precision));
+    ep__cell(table, "%s", ep_precision_choice_name(p->precision));
     ep__cell(table, "%" PRId64, p->batch);
     ep__cell(table, "%s", ep_text_cstr(&placement));
     ep__cell(table, "%s", ep__round3(p->latency_ms).text);

@@ -236,9 +236,9 @@ ep_status ep_report_json(const ep_report *report, ep_text *out, ep_error *err)
     if (report->machine->overrides) ep__json_text(out, "set", report->machine->overrides);
     ep__json_text(out, "model", report->layers->network->name);
     ep__json_integer(out, "batch", (uint64_t)report->batch);
-    ep__json_text(out, "precision", ep_report_precision_name(report->precision));
+    ep__json_text(out, "precision", ep_precision_choice_name(report->precision));
     ep__json_bool(out, "scales_assumed", ep__scales_assumed(report));
-    ep__json_text(out, "dla", ep_report_dla_name(report->dla));
+    ep__json_text(out, "dla", ep_dla_choice_name(report->dla));
     if (report->loaded) write_loaded(out, report->loaded);
     ep__json_open(out, "modes", '[');
     for (uint32_t m = 0; m < report->n_modes; m++) complete &= write_mode(out, report, m);

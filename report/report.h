@@ -60,14 +60,10 @@ typedef struct ep_report {
     const ep_report_loaded *loaded;      /* NULL: the plans were made now */
 } ep_report;
 
-/* What --precision and --dla call a choice; NULL past the last. */
-const char *ep_report_precision_name(uint32_t choice); /* an ep_precision_choice */
-const char *ep_report_dla_name(uint32_t choice);       /* an ep_dla_choice */
-
 /* For people, at most `width` columns where names can be cut (0: no terminal, as wide as needed):
  * a title, a placement line, the refusals grouped by rule, a table of modes and strategies, memory;
- * with show_layers a table of layers, with show_kernels one of kernels. Placement, refusals, memory and layers are those of the
- * headline plan, times those of the first mode that it runs in. */
+ * with show_layers a table of layers, with show_kernels one of kernels. Placement, refusals, memory
+ * and layers are those of the headline plan, times those of the first mode that it runs in. */
 ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out, ep_error *err);
 /* For programs: docs/json.md. */
 ep_status ep_report_json(const ep_report *report, ep_text *out, ep_error *err);
@@ -175,9 +171,9 @@ typedef struct ep_report_workload {
     const ep_machine *machine;
     uint32_t n_modes;
     const ep_mode *const *modes;
-    const ep_workload *workloads;  /* per mode; of a mode that cannot run it is not read */
-    const ep_workload_run *runs;   /* per mode */
-    const char *const *cannot_run; /* per mode: NULL, or why; at least one mode runs */
+    const ep_workload *workloads;      /* per mode; of a mode that cannot run it is not read */
+    const ep_workload_run *runs;       /* per mode */
+    const char *const *cannot_run;     /* per mode: NULL, or why; at least one mode runs */
     const ep_together_options *wanted; /* NULL: nothing was chosen */
     const ep_together *found;          /* per mode: what was */
 } ep_report_workload;

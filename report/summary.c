@@ -4,16 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *ep_report_precision_name(uint32_t choice)
-{
-    return ep_precision_choice_name(choice);
-}
-
-const char *ep_report_dla_name(uint32_t choice)
-{
-    return ep_dla_choice_name(choice);
-}
-
 uint64_t ep__add(uint64_t a, uint64_t b)
 {
     uint64_t sum;

@@ -18,7 +18,7 @@ static void name(const ep_sweep_point *p, bool whole, ep_text *out)
 {
     ep__sweep_name(p, out);
     if (!whole) return;
-    ep_text_printf(out, ", %s, batch %lld", ep_report_precision_name(p->precision),
+    ep_text_printf(out, ", %s, batch %lld", ep_precision_choice_name(p->precision),
                    (long long)p->batch);
 }
 

@@ -59,7 +59,7 @@ ep_status ep_report_modes_table(const ep_report_modes *r, unsigned width, ep_tex
     const ep_sweep_point *first = &r->points[0];
     ep_text line = {0};
     ep_text_printf(&line, "%s on %s, batch %lld, %s%s%s", first->model, first->hardware,
-                   (long long)first->batch, ep_report_precision_name(first->precision),
+                   (long long)first->batch, ep_precision_choice_name(first->precision),
                    first->set[0] ? ", " : "", first->set);
     ep__append_line(out, width, 2, &line);
     table_of(r, width, out);

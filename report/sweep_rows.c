@@ -24,8 +24,8 @@ void ep_report_sweep_csv(const ep_sweep_point *p, ep_text *out)
     ep__csv_text(out, p->hardware);
     ep__csv_text(out, p->model);
     ep__csv_integer(out, (uint64_t)p->batch);
-    ep__csv_text(out, ep_report_precision_name(p->precision));
-    ep__csv_text(out, ep_report_dla_name(p->dla));
+    ep__csv_text(out, ep_precision_choice_name(p->precision));
+    ep__csv_text(out, ep_dla_choice_name(p->dla));
     ep__csv_text(out, p->strategy);
     ep__csv_text(out, p->objective ? p->objective : "");
     ep__csv_text(out, p->streams ? p->streams : "");
@@ -49,8 +49,8 @@ void ep_report_sweep_json(const ep_sweep_point *p, ep_text *out)
     ep__json_text(out, "hardware", p->hardware);
     ep__json_text(out, "model", p->model);
     ep__json_integer(out, "batch", (uint64_t)p->batch);
-    ep__json_text(out, "precision", ep_report_precision_name(p->precision));
-    ep__json_text(out, "dla", ep_report_dla_name(p->dla));
+    ep__json_text(out, "precision", ep_precision_choice_name(p->precision));
+    ep__json_text(out, "dla", ep_dla_choice_name(p->dla));
     ep__json_text(out, "strategy", p->strategy);
     if (p->objective) ep__json_text(out, "objective", p->objective);
     if (p->streams) ep__json_text(out, "streams", p->streams);

@@ -22,7 +22,7 @@ static void append_placement(const ep_sweep_point *p, const char *comma, const c
         ep_text_printf(out, " for %s", p->objective);
     }
     if (on_dla && !p->streams) {
-        ep_text_printf(out, "%sDLA %s%s", comma, ep_report_dla_name(p->dla), end);
+        ep_text_printf(out, "%sDLA %s%s", comma, ep_dla_choice_name(p->dla), end);
     }
 }
 
@@ -43,7 +43,7 @@ static void add_row(ep__columns *table, const char *name, const ep_sweep_point *
     ep__sweep_placement(p, &placement);
     ep__cell(table, "%s", name);
     ep__cell(table, "%s", p->mode);
-    ep__cell(table, "%s", ep_report_precision_name(p->precision));
+    ep__cell(table, "%s", ep_precision_choice_name(p->precision));
     ep__cell(table, "%" PRId64, p->batch);
     ep__cell(table, "%s", ep_text_cstr(&placement));
     ep_text_free(&placement);

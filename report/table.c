@@ -23,7 +23,7 @@ void ep__title_section(const ep_report *report, unsigned width, ep_text *out)
     const char *overrides = report->machine->overrides;
     ep_text_printf(&line, "%s on %s%s%s, batch %lld, %s", report->layers->network->name,
                    report->machine->title, overrides ? " with " : "", overrides ? overrides : "",
-                   (long long)report->batch, ep_report_precision_name(report->precision));
+                   (long long)report->batch, ep_precision_choice_name(report->precision));
     if (ep__scales_assumed(report)) {
         ep_text_printf(&line, " (INT8 scales assumed: the model has none)");
     }

@@ -14,7 +14,7 @@ static void lane_row(const ep_report_workload *report, uint32_t m, uint32_t l, e
     ep__csv_text(out, report->modes[m]->name);
     ep__csv_text(out, lane ? lane->name : w->lanes[0].name);
     ep__csv_text(out, lane ? ep_device_name(lane->device) : "all");
-    ep__csv_text(out, ep_report_precision_name((lane ? lane : w->lanes)->precision));
+    ep__csv_text(out, ep_precision_choice_name((lane ? lane : w->lanes)->precision));
     ep__csv_number(out, lane ? (double)lane->batch : NAN);
     ep__csv_number(out, lane && lane->fps > 0 ? lane->fps : NAN);
     const double limit_ns = lane ? lane->deadline_ns : w->bound_ns;

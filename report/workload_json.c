@@ -22,7 +22,7 @@ static void lane(ep_text *out, const ep_workload *w, const ep_workload_run *run,
     ep__json_text(out, "network", lane->name);
     ep__json_text(out, "device", ep_device_name(lane->device));
     if (lane->way) ep__json_text(out, "way", lane->way);
-    ep__json_text(out, "precision", ep_report_precision_name(lane->precision));
+    ep__json_text(out, "precision", ep_precision_choice_name(lane->precision));
     ep__json_integer(out, "batch", (uint64_t)lane->batch);
     ep__json_number(out, "alone_ms", run->tasks[l].ns / 1e6);
     if (w->scenario == EP_SCENARIO_NETWORKS) {

@@ -224,7 +224,7 @@ static const char *precision_of(const ep_workload *workload)
     for (uint32_t l = 1; l < workload->n_lanes; l++) {
         if (workload->lanes[l].precision != first) return "several precisions";
     }
-    return ep_report_precision_name(first);
+    return ep_precision_choice_name(first);
 }
 
 static void title(const ep_report_workload *report, unsigned width, ep_text *out)

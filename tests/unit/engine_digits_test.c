@@ -10,40 +10,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
-
-#define DIGITS EP_SOURCE_DIR "/tests/digits/"
-
-enum { IMAGES = 597, CHANNELS = 3, PIXELS = 32 * 32, CLASSES = 10 };
-
-static ep_array array_of(const char *name, ep_arena *arena)
-{
-    char path[256];
-    ep_array array;
-    ep_error err = {0};
-    if (snprintf(path, sizeof path, DIGITS "%s", name) >= (int)sizeof path) abort();
-    if (ep_array_read(path, EP_DTYPE_UNDEFINED, arena, &array, &err) != EP_OK) {
-        fail_msg("%s", err.text);
-    }
-    return array;
-}
-
-/* All images as the networks take them. */
-static ep_array read_images(ep_arena *arena)
-{
-    const ep_array bytes = array_of("val_images_u8.npy", arena);
-    assert_int_equal(bytes.n, IMAGES * PIXELS);
-    ep_array images = {.dtype = EP_DTYPE_FLOAT,
-                       .shape = {.rank = 4, .dims = {IMAGES, CHANNELS, 32, 32}},
-                       .n = IMAGES * CHANNELS * PIXELS};
-    float *to = EP_NEW(arena, float, images.n);
-    assert_non_null(to);
-    images.data = to;
-    for (size_t i = 0; i < images.n; i++) {
-        const size_t image = i / (CHANNELS * PIXELS), pixel = i % PIXELS;
-        to[i] = (float)((const uint8_t *)bytes.data)[image * PIXELS + pixel] / 255;
-    }
-    return images;
-}
+#include "tests/unit/digits_fixture.h"
 
 typedef struct runner {
     ep_network *loaded, *network;
@@ -122,9 +89,10 @@ static void check(const char *name, uint32_t right)
     static float logits[IMAGES * CLASSES], few[FEW * CLASSES], threaded[FEW * CLASSES];
     ep_arena *arena = ep_arena_new();
     char file[64];
-    const ep_array images = read_images(arena), labels = array_of("val_labels.npy", arena);
+    const ep_array images = digits_images("val_images_u8.npy", IMAGES, arena),
+                   labels = digits_array("val_labels.npy", arena);
     (void)snprintf(file, sizeof file, "%s_val_logits.npy", name);
-    const ep_array expected = array_of(file, arena);
+    const ep_array expected = digits_array(file, arena);
     classify(name, IMAGES, IMAGES, 0, &images, logits);
     assert_near(logits, expected.data, IMAGES);
     assert_int_equal(count_right(logits, labels.data), right);
@@ -154,8 +122,9 @@ static void the_quantised_network_is_as_good_as_stated(void **state)
     (void)state;
     static float logits[IMAGES * CLASSES];
     ep_arena *arena = ep_arena_new();
-    const ep_array images = read_images(arena), labels = array_of("val_labels.npy", arena);
-    const ep_array expected = array_of("digits_mobilenet_int8_val_logits.npy", arena);
+    const ep_array images = digits_images("val_images_u8.npy", IMAGES, arena),
+                   labels = digits_array("val_labels.npy", arena);
+    const ep_array expected = digits_array("digits_mobilenet_int8_val_logits.npy", arena);
     const float *due = expected.data;
     classify("digits_mobilenet_int8", IMAGES, IMAGES, 0, &images, logits);
     float step = INFINITY;

@@ -409,7 +409,10 @@ static void differences_are_those_made(void **state)
     fixture f = network("1x8x4x4", false);
     ep_text a_text = saved_greedy(&f);
     make_plan(&f, "gpu", EP_CHOOSE_INT8);
-    ep_text b_text = saved(&f, f.planned, &int8, "30W");
+    ep_plan_options limited = int8;
+    limited.deadline_ns = 12.5e6;
+    limited.max_subgraphs = 3;
+    ep_text b_text = saved(&f, f.planned, &limited, "30W");
     ep_plan_file *a = parsed(&a_text), *b = parsed(&b_text);
     ep_arena *arena = ep_arena_new();
     ep_plan_file_diff diff;
@@ -417,11 +420,16 @@ static void differences_are_those_made(void **state)
     assert_int_equal(diff.n_settings, 0);
     assert_int_equal(diff.n_layers, 0);
     assert_int_equal(ep_plan_file_compare(a, b, arena, &diff, NULL), EP_OK);
-    assert_int_equal(diff.n_settings, 2);
+    assert_int_equal(diff.n_settings, 4);
     assert_string_equal(diff.settings[0].key, "mode");
     assert_string_equal(diff.settings[0].a, "MAXN");
     assert_string_equal(diff.settings[0].b, "30W");
     assert_string_equal(diff.settings[1].key, "strategy");
+    assert_string_equal(diff.settings[2].key, "deadline_ms");
+    assert_null(diff.settings[2].a);
+    assert_string_equal(diff.settings[2].b, "12.5");
+    assert_string_equal(diff.settings[3].key, "max_subgraphs");
+    assert_string_equal(diff.settings[3].b, "3");
     /* all but the Elu move */
     uint32_t n_moved = 0;
     for (uint32_t i = 0; i < diff.n_layers; i++) {

@@ -10,10 +10,9 @@
 #include <cmocka.h>
 
 #include "study/study.h"
+#include "tests/unit/digits_fixture.h"
 
-#define DIGITS EP_SOURCE_DIR "/tests/digits/"
-
-enum { IMAGES = 597, CALIBRATION = 100, CHANNELS = 3, PIXELS = 32 * 32, CLASSES = 10, BATCH = 100 };
+enum { CALIBRATION = 100, BATCH = 100 };
 
 typedef struct fixture {
     ep_arena *arena;
@@ -27,45 +26,17 @@ static void check(ep_status status, const ep_error *err)
     if (status != EP_OK) fail_msg("%s", err->text);
 }
 
-static ep_array read_array(const char *name, ep_arena *arena)
-{
-    char path[256];
-    ep_array array;
-    ep_error err = {0};
-    if (snprintf(path, sizeof path, DIGITS "%s", name) >= (int)sizeof path) abort();
-    check(ep_array_read(path, EP_DTYPE_UNDEFINED, arena, &array, &err), &err);
-    return array;
-}
-
-/* Images as the networks take them. */
-static ep_array read_images(const char *name, size_t count, ep_arena *arena)
-{
-    const ep_array bytes = read_array(name, arena);
-    assert_int_equal(bytes.n, count * PIXELS);
-    ep_array images = {.dtype = EP_DTYPE_FLOAT,
-                       .shape = {.rank = 4, .dims = {(int64_t)count, CHANNELS, 32, 32}},
-                       .n = count * CHANNELS * PIXELS};
-    float *to = EP_NEW(arena, float, images.n);
-    assert_non_null(to);
-    images.data = to;
-    for (size_t i = 0; i < images.n; i++) {
-        const size_t image = i / (CHANNELS * PIXELS), pixel = i % PIXELS;
-        to[i] = (float)((const uint8_t *)bytes.data)[image * PIXELS + pixel] / 255;
-    }
-    return images;
-}
-
 static void setup(fixture *f)
 {
     ep_error err = {0};
     *f = (fixture){.arena = ep_arena_new(), .folder = "/tmp/edgeplan_XXXXXX"};
     const ep_machine_options options = {.installed = EP_SOURCE_DIR "/hwmodels"};
     check(ep_machine_load("orin-agx", &options, &f->machine, &err), &err);
-    f->images = read_images("val_images_u8.npy", IMAGES, f->arena);
-    f->labels = read_array("val_labels.npy", f->arena);
+    f->images = digits_images("val_images_u8.npy", IMAGES, f->arena);
+    f->labels = digits_array("val_labels.npy", f->arena);
     assert_non_null(mkdtemp(f->folder));
     (void)snprintf(f->calibration, sizeof f->calibration, "%s/calib.npy", f->folder);
-    const ep_array calibration = read_images("calib_images_u8.npy", CALIBRATION, f->arena);
+    const ep_array calibration = digits_images("calib_images_u8.npy", CALIBRATION, f->arena);
     check(ep_array_write(f->calibration, "calib", &calibration, &err), &err);
 }
 
@@ -156,7 +127,7 @@ static void scales_of_the_file_give_what_others_compute(void **state)
     (void)state;
     fixture f;
     setup(&f);
-    const ep_array expected = read_array("digits_mobilenet_int8_val_logits.npy", f.arena);
+    const ep_array expected = digits_array("digits_mobilenet_int8_val_logits.npy", f.arena);
     ep_execution *execution = start(&f, "digits_mobilenet_int8", "gpu", 1, NULL);
     const float *logits = run_batch(&f, execution, 0), *due = expected.data;
     double signal = 0, noise = 0;
