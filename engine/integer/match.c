@@ -187,12 +187,25 @@ static bool read_weights(const ep__finder *f, ep__integer_step *step, uint32_t t
     return true;
 }
 
+/* What Identity nodes, by which exporters share constants, name once more. */
+static uint32_t behind_identities(const ep__finder *f, uint32_t t)
+{
+    uint32_t index;
+    const ep_node *node = producer(f, t, &index);
+    while (ep__is_op(node, "Identity")) {
+        t = node->inputs[0];
+        node = producer(f, t, &index);
+    }
+    return t;
+}
+
 /* None, DQ of INT32 constants, or FLOAT constants. */
 static bool read_bias(const ep__finder *f, ep__integer_step *step, uint32_t t, int64_t filters)
 {
     uint32_t index;
     step->bias = step->b_scale = EP_NO_INDEX;
     if (t == EP_NO_INDEX) return true;
+    t = behind_identities(f, t);
     const ep_node *node = producer(f, t, &index);
     step->bias = t;
     if (ep__is_op(node, "DequantizeLinear") && node->n_inputs >= 2) {
