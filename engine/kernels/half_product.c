@@ -1,4 +1,6 @@
 /* Products of matrices whose sums are halves. */
+#include <string.h>
+
 #include "base/base.h"
 #include "engine/half.h"
 #include "engine/product.h"
