@@ -20,8 +20,9 @@ struct ep__convolution {
     const void *x, *weights;
     const void *bias; /* NULL, or one a filter */
     void *out;
-    ep__columns_writer writer; /* NULL: what the window shows of x */
-    const void *context;       /* of the writer */
+    ep__columns_writer writer;       /* NULL: what the window shows of x */
+    const void *context;             /* of the writer */
+    struct ep__half_sums *half_sums; /* as ep__call has it */
 };
 
 /* Batch, groups, channels, filters and window of the node, after checking that the arrays have

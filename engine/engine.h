@@ -93,6 +93,8 @@ typedef struct ep_numerics {
                                    indices of tensors are the same */
     const float *scales;        /* per tensor: of INT8; 0: none. What only moves elements takes that
                                    of its input */
+    bool half_sums[EP_DEVICE_COUNT]; /* Conv, Gemm and MatMul in FP16 there: sums are rounded to
+                                        half after each 16 products; else they are FP32 */
     const ep_session *reference; /* NULL, or a session of the same network that keeps all: kernels
                                     read what its last run computed, not what came before them, so
                                     that each shows the error of its own */
@@ -101,7 +103,7 @@ typedef struct ep_numerics {
 /* What rounding did to a tensor: to each of its elements that was rounded. */
 typedef struct ep_loss {
     uint64_t n;
-    uint64_t overflowed; /* FP16: finite, became infinite */
+    uint64_t overflowed; /* FP16: finite, became infinite; sums of products, too */
     uint64_t saturated;  /* INT8: beyond -128 or 127 of its scale */
 } ep_loss;
 

@@ -32,8 +32,10 @@ typedef struct ep__call {
     uint32_t n_inputs, n_outputs;
     const ep_array *inputs;
     ep_array *outputs;
-    ep_arena *scratch; /* lives until the caller has read the outputs */
-    uint32_t threads;  /* for ep_parallel; results do not depend on it */
+    ep_arena *scratch;               /* lives until the caller has read the outputs */
+    uint32_t threads;                /* for ep_parallel; results do not depend on it */
+    struct ep__half_sums *half_sums; /* NULL, or: Conv, Gemm and MatMul add up FLOAT in halves, see
+                                        product.h */
 } ep__call;
 
 typedef ep_status (*ep__kernel_function)(ep__call *call, ep_error *err);

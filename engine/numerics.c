@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/product.h"
+
 typedef struct maker {
     ep__frame *frame;
     const ep_numerics *given;
@@ -193,6 +195,7 @@ static ep_status plan_node(maker *m, uint32_t index, ep_error *err)
     if (layer == EP_NO_INDEX || m->kernel_of[layer] == EP_NO_INDEX) return EP_OK;
     const ep_kernel *kernel = &m->plan->kernels[m->kernel_of[layer]];
     n->in_kernel = true;
+    n->half_sums = kernel->precision == EP_FP16 && m->given->half_sums[kernel->device];
     EP_TRY(plan_inputs(m, node, &layers->layers[layer], kernel, n, err));
     if (kernel->layers[kernel->n_layers - 1] == layer) {
         plan_outputs(m, node, &layers->layers[layer], step->kernel, n);
@@ -303,8 +306,15 @@ ep_status ep__numerics_run(ep__frame *frame, const ep__kernel *kernel, ep__call 
     const ep__node_numerics *n = &frame->numerics->nodes[call->node - frame->network->nodes];
     if (!n->in_kernel) return ep__kernel_run(kernel, call, err);
     EP_TRY(read_inputs(frame, n, call, err));
+    ep__half_sums sums = {0};
+    if (n->half_sums) call->half_sums = &sums;
     EP_TRY(n->integers ? ep__integer_product_run(n->integers, kernel, call, err)
                        : ep__kernel_run(kernel, call, err));
+    if (sums.overflowed) {
+        ep_loss *loss = &frame->numerics->losses[call->node->outputs[0]];
+        loss->overflowed += sums.overflowed;
+        if (n->output.precision == EP_FP32) loss->n += call->outputs[0].n; /* else counted below */
+    }
     for (uint32_t i = 0; i < call->n_outputs && n->output.precision != EP_FP32; i++) {
         const ep_array *out = &call->outputs[i];
         if (out->dtype != EP_DTYPE_FLOAT) continue;

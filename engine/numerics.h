@@ -74,6 +74,7 @@ typedef struct ep__node_numerics {
     ep__rounding output;           /* of all outputs */
     ep__cell weights;              /* operand 1, rounded; nothing: it is as it is */
     ep__integer_product *integers; /* NULL: none */
+    bool half_sums;                /* products are added up in FP16 */
 } ep__node_numerics;
 
 struct ep__numerics {

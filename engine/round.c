@@ -1,45 +1,18 @@
 /* Rounding to what narrower formats hold. */
 #include <math.h>
 #include <stdatomic.h>
-#include <string.h>
 
+#include "engine/half.h"
 #include "engine/numerics.h"
 
 enum { PIECE = 1 << 15 };
 
-static inline uint32_t bits_of(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static inline float float_of(uint32_t u)
-{
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-/* IEEE 754 binary16, half to even, with subnormals. */
-static inline float to_half(float x)
-{
-    const uint32_t sign = bits_of(x) & 0x80000000U, size = bits_of(x) ^ sign;
-    /* what is below 2^-14 is a multiple of 2^-24, as floats from 0.5 to 1 are */
-    const float small = (float_of(size) + 0.5F) - 0.5F;
-    uint32_t normal = (size + 0xfffU + (size >> 13 & 1)) & ~0x1fffU;
-    normal = normal >= 0x47800000U ? 0x7f800000U : normal; /* 65520 and above */
-    uint32_t result = size < 0x38800000U ? bits_of(small) : normal;
-    result = size > 0x7f800000U ? size : result; /* NaN */
-    return float_of(result | sign);
-}
-
 /* 10 bits of mantissa, ties away from zero: cvt.rna.tf32.f32 of PTX. */
 static inline float to_tf32(float x)
 {
-    const uint32_t u = bits_of(x);
+    const uint32_t u = ep__bits_of(x);
     const bool finite = (u & 0x7f800000U) != 0x7f800000U;
-    return finite ? float_of((u + 0x1000U) & ~0x1fffU) : x;
+    return finite ? ep__float_of((u + 0x1000U) & ~0x1fffU) : x;
 }
 
 typedef struct job {
@@ -53,9 +26,8 @@ static uint64_t round_half(uint64_t n, const float *in, float *out)
 {
     uint32_t lost = 0;
     for (uint64_t i = 0; i < n; i++) {
-        const float x = in[i], y = to_half(x);
-        const bool infinite = (bits_of(y) & 0x7fffffffU) == 0x7f800000U;
-        lost += infinite && bits_of(x) != bits_of(y) ? 1 : 0;
+        const float x = in[i], y = ep__to_half(x);
+        lost += ep__half_overflows(x, y) ? 1 : 0;
         out[i] = y;
     }
     return lost;

@@ -28,6 +28,22 @@ static int by_loss(const void *left, const void *right)
     return (a->index > b->index) - (a->index < b->index);
 }
 
+/* Of what the kernel writes, `t`, or of the product inside it that overflowed most. */
+static ep_loss loss_of(const ep_execution *e, const ep_kernel *kernel, uint32_t t)
+{
+    const ep_loss *losses = ep_session_losses(e->session);
+    ep_loss most = losses[t];
+    for (uint32_t i = 0; i < kernel->n_layers; i++) {
+        const ep_layer *layer = &e->planned->plan.layers->layers[kernel->layers[i]];
+        if (layer->n_outputs == 0) continue;
+        const ep_loss *loss = &losses[layer->outputs[0]];
+        if ((double)loss->overflowed * (double)most.n > (double)most.overflowed * (double)loss->n) {
+            most = *loss;
+        }
+    }
+    return most;
+}
+
 static void add_row(const ep_execution *a, const ep_execution *b, const ep_session *alone,
                     uint32_t k, ep_comparison *out, ep_kernel_row *rows)
 {
@@ -42,7 +58,7 @@ static void add_row(const ep_execution *a, const ep_execution *b, const ep_sessi
                                              .tensor = b->network->tensors[t].name,
                                              .own_db = sqnr_of(exact, own),
                                              .so_far_db = sqnr_of(exact, all),
-                                             .loss = ep_session_losses(b->session)[t]};
+                                             .loss = loss_of(b, kernel, t)};
 }
 
 /* A network of FP16 as its file has it is no reference for kernels. */

@@ -170,7 +170,7 @@ typedef struct ep_kernel_row {
     double own_db;    /* SQNR against A, the kernel reading what A computed: what it loses itself.
                          Infinite: nothing; NAN: nothing finite is left */
     double so_far_db; /* and reading what the kernels of B before it computed */
-    ep_loss loss;     /* of that */
+    ep_loss loss;     /* of that, or of a product in it whose sums overflowed more */
 } ep_kernel_row;
 
 typedef struct ep_comparison {

@@ -97,5 +97,6 @@ ep_status ep__execution_plan(ep_execution *e, const ep_specialize_options *to_ru
     e->numerics.imported = e->imported;
     e->numerics.plan = &e->planned->plan;
     e->numerics.scales = scales;
+    e->numerics.half_sums[EP_GPU] = !wanted->machine->gpu.kernels.fp32_sums;
     return EP_OK;
 }

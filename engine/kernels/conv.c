@@ -81,7 +81,9 @@ static ep__gemm product_of(const ep__convolution *c, int64_t columns)
                       .lda = rows,
                       .ldb = columns,
                       .ldc = c->window.stops_size,
-                      .alpha = 1};
+                      .alpha = 1,
+                      .half_sums = c->half_sums,
+                      .taps = c->window.kernel_size};
 }
 
 static void fill_rows(uint64_t begin, uint64_t end, void *context)
@@ -201,7 +203,8 @@ static void planes(uint64_t begin, uint64_t end, void *context)
  * which it would multiply a few rows. */
 static bool is_depthwise(const ep__convolution *c)
 {
-    return !c->writer && c->channels == c->groups && c->filters <= 4 * c->groups && c->groups > 1;
+    return !c->writer && !c->half_sums && c->channels == c->groups && c->filters <= 4 * c->groups &&
+           c->groups > 1;
 }
 
 ep_status ep__convolve(ep__call *call, const ep__convolution *c, ep_error *err)
@@ -241,5 +244,6 @@ ep_status ep__kernel_Conv(ep__call *call, ep_error *err)
 {
     ep__convolution c;
     EP_TRY(ep__float_convolution_of(call, false, &c, err));
+    c.half_sums = c.dtype == EP_DTYPE_FLOAT ? call->half_sums : NULL;
     return ep__convolve(call, &c, err);
 }

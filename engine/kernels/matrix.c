@@ -113,7 +113,8 @@ ep_status ep__stack_multiply(const ep__call *call, const ep__stack *stack, ep_dt
                         .lda = stack->k,
                         .ldb = stack->n,
                         .ldc = stack->n,
-                        .alpha = 1};
+                        .alpha = 1,
+                        .half_sums = dtype == EP_DTYPE_FLOAT ? call->half_sums : NULL};
     const int64_t size = ep_dtype_bits(dtype) / 8;
     const placed_stack r = {.s = stack, .size = size, .a = a, .b = b, .c = c};
     return ep__multiply(call->threads, &p, stack->count, operands_of, &r, err);
@@ -216,7 +217,8 @@ static ep_status multiply(ep__call *call, const gemm *g, ep_dtype dtype, const e
                         .trans_a = g->trans_a,
                         .trans_b = g->trans_b,
                         .adds = adds,
-                        .alpha = dtype == EP_DTYPE_UINT64 ? 1 : g->alpha};
+                        .alpha = dtype == EP_DTYPE_UINT64 ? 1 : g->alpha,
+                        .half_sums = dtype == EP_DTYPE_FLOAT ? call->half_sums : NULL};
     return ep__multiply(call->threads, &p, 1, only_operands, o, err);
 }
 

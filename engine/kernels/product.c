@@ -74,6 +74,10 @@ static void multiply_tile(const job *j, const ep__operands *o, int64_t row, int6
     const CBLAS_TRANSPOSE ta = p->trans_a ? CblasTrans : CblasNoTrans;
     const CBLAS_TRANSPOSE tb = p->trans_b ? CblasTrans : CblasNoTrans;
     const bool adds = p->adds || o->row_bias;
+    if (p->half_sums) {
+        ep__multiply_halves(p, m, n, a, b, o->row_bias ? at(p, o->row_bias, row) : NULL, c);
+        return;
+    }
     if (p->dtype == EP_DTYPE_FLOAT) {
         if (o->row_bias) fill_rows_FLOAT(m, n, p->ldc, at(p, o->row_bias, row), c);
         if (p->m == 1 && p->k > 0) {
@@ -118,6 +122,7 @@ ep_status ep__multiply(uint32_t threads, const ep__gemm *product, uint64_t count
 {
     ep__gemm p = *product;
     assert(p.dtype == EP_DTYPE_FLOAT || p.dtype == EP_DTYPE_DOUBLE || p.dtype == EP_DTYPE_UINT64);
+    assert(!p.half_sums || p.dtype == EP_DTYPE_FLOAT);
     assert(p.m >= 0 && p.n >= 0 && p.k >= 0);
     if (p.m == 0 || p.n == 0 || count == 0) return EP_OK;
     EP_TRY(check_width(&p, err));

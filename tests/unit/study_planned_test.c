@@ -17,6 +17,7 @@ enum { CALIBRATION = 100, BATCH = 100 };
 typedef struct fixture {
     ep_arena *arena;
     ep_machine *machine;
+    ep_precision_choice precision;
     ep_array images, labels;
     char folder[32], calibration[64];
 } fixture;
@@ -29,7 +30,8 @@ static void check(ep_status status, const ep_error *err)
 static void setup(fixture *f)
 {
     ep_error err = {0};
-    *f = (fixture){.arena = ep_arena_new(), .folder = "/tmp/edgeplan_XXXXXX"};
+    *f = (fixture){
+        .arena = ep_arena_new(), .folder = "/tmp/edgeplan_XXXXXX", .precision = EP_CHOOSE_INT8};
     const ep_machine_options options = {.installed = EP_SOURCE_DIR "/hwmodels"};
     check(ep_machine_load("orin-agx", &options, &f->machine, &err), &err);
     f->images = digits_images("val_images_u8.npy", IMAGES, f->arena);
@@ -57,7 +59,7 @@ static ep_execution *start(const fixture *f, const char *model, const char *stra
     const ep_execution_plan plan = {
         .machine = f->machine,
         .strategy = strategy,
-        .options = {.precision = EP_CHOOSE_INT8},
+        .options = {.precision = f->precision, .no_tf32 = true},
         .calibration = {.n = calibration ? 1 : 0, .sources = &calibration}};
     const ep_execution_options options = {
         .batch = BATCH, .plan = &plan, .session = {.threads = threads}};
@@ -147,13 +149,46 @@ static void threads_change_nothing(void **state)
     static float expected[BATCH * CLASSES];
     fixture f;
     setup(&f);
-    for (uint32_t threads = 1; threads <= 3; threads++) {
+    for (uint32_t threads = 1; threads <= 6; threads++) {
+        f.precision = threads <= 3 ? EP_CHOOSE_INT8 : EP_CHOOSE_FP16;
         ep_execution *execution = start(&f, "digits_mobilenet", "greedy", threads, f.calibration);
         const float *logits = run_batch(&f, execution, 0);
-        if (threads == 1) memcpy(expected, logits, sizeof expected);
+        if (threads == 1 || threads == 4) memcpy(expected, logits, sizeof expected);
         assert_memory_equal(logits, expected, sizeof expected);
         ep_execution_free(execution);
     }
+    teardown(&f);
+}
+
+/* The power of what a plan on the GPU loses against `exact`, or computes. */
+static double power(const fixture *f, ep_precision_choice precision, const float *exact, float *out)
+{
+    fixture wanted = *f;
+    wanted.precision = precision;
+    ep_execution *execution = start(&wanted, "digits_resnet", "gpu", 1, NULL);
+    const float *logits = run_batch(&wanted, execution, 0);
+    double sum = 0;
+    for (int i = 0; i < BATCH * CLASSES; i++) {
+        const double difference = (double)logits[i] - (exact ? (double)exact[i] : 0);
+        sum += difference * difference;
+        if (out) out[i] = logits[i];
+    }
+    ep_execution_free(execution);
+    return sum;
+}
+
+/* FP16 sums, Orin's, are between those of FP32 and nonsense. */
+static void sums_are_as_the_machine_has_them(void **state)
+{
+    (void)state;
+    static float exact[BATCH * CLASSES];
+    fixture f;
+    setup(&f);
+    const double signal = power(&f, EP_CHOOSE_FP32, NULL, exact);
+    const double halves = power(&f, EP_CHOOSE_FP16, exact, NULL);
+    f.machine->gpu.kernels.fp32_sums = 1;
+    const double floats = power(&f, EP_CHOOSE_FP16, exact, NULL);
+    assert_true(floats > 0 && halves > 2 * floats && signal > 1e4 * halves);
     teardown(&f);
 }
 
@@ -164,6 +199,7 @@ int main(void)
         cmocka_unit_test(the_mobile_network_stays_as_good),
         cmocka_unit_test(scales_of_the_file_give_what_others_compute),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(sums_are_as_the_machine_has_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
