@@ -141,6 +141,10 @@ static void describe_option(const ep__option *option, ep_text *out)
     ep_text_printf(out, "  %s%s%s", option->name, option->value ? " " : "",
                    option->value ? option->value : "");
     size_t column = out->length - start;
+    if (column + 1 > HELP_COLUMN) { /* no room for a blank: help begins below */
+        ep_text_printf(out, "\n");
+        column = 0;
+    }
     for (const char *line = option->help; *line; column = 0) {
         const size_t length = strcspn(line, "\n");
         ep_text_printf(out, "%*s%.*s\n", (int)(HELP_COLUMN - column), "", (int)length, line);
