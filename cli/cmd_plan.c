@@ -32,6 +32,7 @@ enum {
     DEADLINE_MS,
     MAX_POWER_W,
     MAX_SUBGRAPHS,
+    BRANCHES,
     DLA,
     NO_FALLBACK,
     LAYER_DEVICES,
@@ -91,6 +92,8 @@ static const ep__option options[N_OPTIONS] = {
     [DEADLINE_MS] = {"--deadline-ms", "MS", "best: a batch takes no longer"},
     [MAX_POWER_W] = {"--max-power-w", "W", "best: the module draws no more"},
     [MAX_SUBGRAPHS] = {"--max-subgraphs", "N", "best: no more on the DLA"},
+    [BRANCHES] = {"--branches", NULL,
+                  "best: branches may run at once on GPU and DLA, as several engines"},
     [DLA] = {"--dla", "0|1|both|none",
              "DLA core to plan for (default: 0 where there is one);\n"
              "both: batches go to the cores in turn"},
@@ -222,8 +225,9 @@ static ep__workload_request workload_request(const planning *job)
 static ep_status check_plan_files(const char *const *given, ep_error *err)
 {
     static const int of_plan[] = {
-        PRECISION, NO_TF32,       STRATEGY,         DLA,        NO_FALLBACK, IO,     BATCH, SHAPES,
-        LEVEL,     LAYER_DEVICES, LAYER_PRECISIONS, MIN_SHAPES, MAX_SHAPES,  TIMINGS};
+        PRECISION,  NO_TF32, STRATEGY, DLA,           NO_FALLBACK,      IO,
+        BATCH,      SHAPES,  LEVEL,    LAYER_DEVICES, LAYER_PRECISIONS, MIN_SHAPES,
+        MAX_SHAPES, TIMINGS, BRANCHES};
     static const int of_clocks[] = {GOVERNOR, AMBIENT, HEATSINK, DURATION};
     for (size_t i = 0; given[LOAD] && i < sizeof of_plan / sizeof *of_plan; i++) {
         EP_FAIL_IF(given[of_plan[i]], err, EP_BAD_USAGE, "%s: the plan of --load has its own",
@@ -264,14 +268,14 @@ static ep__pareto_request pareto_request(const planning *job)
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const planning *job, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY,  DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
-                                      DLA,       LAYERS,      LAYER_DEVICES, LAYER_PRECISIONS,
-                                      SAVE,      LOAD,        KERNELS,       EXPLAIN};
+    static const int of_one_plan[] = {
+        STRATEGY,         DEADLINE_MS, MAX_POWER_W, MAX_SUBGRAPHS, DLA,     LAYERS,  LAYER_DEVICES,
+        LAYER_PRECISIONS, SAVE,        LOAD,        KERNELS,       EXPLAIN, BRANCHES};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     static const int not_of_pareto[] = {
-        MODEL,    STREAMS,    SCENARIO, GOVERNOR, AMBIENT, HEATSINK,      DURATION,         TEGRASTATS,
-        LAYERS,   KERNELS,    TRACE,    GANTT,    EXPLAIN, LAYER_DEVICES, LAYER_PRECISIONS, SAVE,
-        LOAD};
+        MODEL,    STREAMS,       SCENARIO,         GOVERNOR, AMBIENT, HEATSINK,
+        DURATION, TEGRASTATS,    LAYERS,           KERNELS,  TRACE,   GANTT,
+        EXPLAIN,  LAYER_DEVICES, LAYER_PRECISIONS, SAVE,     LOAD,    BRANCHES};
     const char *const *given = job->given;
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload(job) && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -331,7 +335,8 @@ static ep_status check_options(planning *job, ep_error *err)
     const ep__goal_texts goal = {.objective = is_workload(job) ? NULL : given[OBJECTIVE],
                                  .deadline_ms = given[DEADLINE_MS],
                                  .max_power_w = given[MAX_POWER_W],
-                                 .max_subgraphs = given[MAX_SUBGRAPHS]};
+                                 .max_subgraphs = given[MAX_SUBGRAPHS],
+                                 .branches = given[BRANCHES]};
     return ep__goal_parse(&goal, is_all(given[STRATEGY]) ? NULL : given[STRATEGY],
                           &job->plan_options, err);
 }
@@ -415,6 +420,9 @@ static ep_status show_timeline(const planning *job, const ep__workload_request *
 {
     const ep_report_plan *plan = &job->plans.plans[job->plans.n_plans - 1];
     const ep_planned *planned = plan->planned;
+    EP_FAIL_IF(planned->plan.concurrent, err, EP_BAD_USAGE,
+               "--%s shows kernels one after the other, and this plan runs branches at once",
+               job->given[GANTT] ? "gantt" : "trace");
     const bool on_dla = planned->plan.n_subgraphs > 0;
     const ep_lane lane = {.name = job->model.network->name,
                           .planned = planned,

@@ -273,7 +273,8 @@ typedef struct ep_run {
 typedef struct ep_run_options {
     int64_t batch;     /* images in a batch: for images a second */
     int64_t dla_cores; /* how many cores work on successive batches in turn: 1, or 2 with
-                          --dla both; a plan that uses both itself counts as 1 */
+                          --dla both; a plan that uses both itself, or runs
+                          branches at once, counts as 1 */
 } ep_run_options;
 
 /* `costs` has one entry a kernel. Arrays in `out` live in `arena`. EP_INFEASIBLE: the mode does not
