@@ -1,12 +1,14 @@
 /* One batch of a plan whose branches run at once.
  *
  * What runs in one go is a block: a kernel of the GPU, or a loadable with its submission, which
- * begins when all its operands are there and hands on what it makes at its end. A free unit takes
- * the first block, in the order of the plan, that may begin (list scheduling: Graham, "Bounds for
- * certain multiprocessing anomalies", 1966). Memory is shared anew whenever a step begins or ends,
- * as the timeline shares it; a submission keeps its core and needs none. */
+ * begins when all its operands are there and hands on what it makes at its end. Of the blocks that
+ * may begin a free unit takes the one with the longest way to the end of the network (highest level
+ * first: Hu, "Parallel sequencing and assembly line problems", 1961). Memory is shared anew
+ * whenever a step begins or ends, as the timeline shares it; a submission keeps its core and needs
+ * none. */
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "sim/sim_internal.h"
 
@@ -16,6 +18,10 @@ typedef struct block {
     uint32_t begin, end; /* steps of the task */
     uint32_t n_waits;    /* operands that are not there yet */
     uint32_t edges;      /* to those that read what it makes; EP_NO_INDEX ends a list */
+    uint32_t number;     /* in the order of the plan */
+    uint32_t place;      /* in that in which units take blocks */
+    double way_ns;       /* from its begin to the end of the network, at zero load */
+    bool begun;
 } block;
 
 typedef struct edge {
@@ -36,8 +42,8 @@ typedef struct scheduler {
     uint32_t n_blocks, n_edges;
     block *blocks; /* in the order of the plan */
     edge *edges;
-    bool *begun;                   /* per block */
-    uint32_t first[EP_UNIT_COUNT]; /* no block of the unit before this one may begin */
+    block **order;                 /* blocks in the order in which units take them */
+    uint32_t first[EP_UNIT_COUNT]; /* no block of the unit before this place may begin */
     running units[N_UNITS];
     double now_ns;
 } scheduler;
@@ -72,8 +78,12 @@ static void list_blocks(scheduler *s, const ep_plan *plan, uint32_t *writer)
     for (uint32_t k = 0; k < plan->n_kernels; k++) {
         const ep_kernel *kernel = &plan->kernels[k];
         if (kernel->subgraph == EP_NO_INDEX || kernel->subgraph != loaded) {
-            s->blocks[s->n_blocks++] = (block){
-                .unit = unit_of(kernel->device), .begin = step, .end = step, .edges = EP_NO_INDEX};
+            s->blocks[s->n_blocks] = (block){.unit = unit_of(kernel->device),
+                                             .begin = step,
+                                             .end = step,
+                                             .edges = EP_NO_INDEX,
+                                             .number = s->n_blocks};
+            s->n_blocks++;
         }
         loaded = kernel->subgraph;
         block *b = &s->blocks[s->n_blocks - 1];
@@ -94,14 +104,34 @@ static void list_blocks(scheduler *s, const ep_plan *plan, uint32_t *writer)
     }
 }
 
+static int by_way(const void *a, const void *b)
+{
+    const block *x = *(block *const *)a, *y = *(block *const *)b;
+    if (x->way_ns != y->way_ns) return x->way_ns > y->way_ns ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+static void order_blocks(scheduler *s)
+{
+    for (uint32_t i = s->n_blocks; i-- > 0;) {
+        block *b = s->order[i] = &s->blocks[i];
+        for (uint32_t e = b->edges; e != EP_NO_INDEX; e = s->edges[e].next) {
+            b->way_ns = fmax(b->way_ns, s->blocks[s->edges[e].to].way_ns);
+        }
+        for (uint32_t step = b->begin; step < b->end; step++) b->way_ns += s->task->steps[step].ns;
+    }
+    if (s->n_blocks > 0) qsort(s->order, s->n_blocks, sizeof(block *), by_way);
+    for (uint32_t i = 0; i < s->n_blocks; i++) s->order[i]->place = i;
+}
+
 /* ---- time ---------------------------------------------------------------------------------- */
 
 static void end_block(scheduler *s, const block *ended)
 {
     for (uint32_t e = ended->edges; e != EP_NO_INDEX; e = s->edges[e].next) {
-        const uint32_t to = s->edges[e].to;
-        uint32_t *first = &s->first[s->blocks[to].unit];
-        if (--s->blocks[to].n_waits == 0 && to < *first) *first = to;
+        block *to = &s->blocks[s->edges[e].to];
+        uint32_t *first = &s->first[to->unit];
+        if (--to->n_waits == 0 && to->place < *first) *first = to->place;
     }
 }
 
@@ -109,14 +139,14 @@ static void end_block(scheduler *s, const block *ended)
 static const block *take(scheduler *s, ep_unit unit)
 {
     uint32_t i = s->first[unit];
-    while (i < s->n_blocks &&
-           (s->blocks[i].unit != unit || s->begun[i] || s->blocks[i].n_waits > 0)) {
-        i++;
+    for (; i < s->n_blocks; i++) {
+        const block *b = s->order[i];
+        if (b->unit == unit && !b->begun && b->n_waits == 0) break;
     }
     s->first[unit] = i;
     if (i == s->n_blocks) return NULL;
-    s->begun[i] = true;
-    return &s->blocks[i];
+    s->order[i]->begun = true;
+    return s->order[i];
 }
 
 static void begin_step(scheduler *s, running *unit)
@@ -194,10 +224,11 @@ static ep_status schedule(const ep_task *task, ep_arena *arena, double *ns, ep_e
     scheduler s = {.task = task,
                    .blocks = EP_NEW(arena, block, plan->n_kernels),
                    .edges = EP_NEW(arena, edge, n_edges),
-                   .begun = EP_NEW(arena, bool, plan->n_kernels)};
+                   .order = EP_NEW(arena, block *, plan->n_kernels)};
     uint32_t *writer = EP_NEW(arena, uint32_t, plan->layers->network->n_tensors);
-    if (!s.blocks || !s.edges || !s.begun || !writer) return ep_fail_memory(err);
+    if (!s.blocks || !s.edges || !s.order || !writer) return ep_fail_memory(err);
     list_blocks(&s, plan, writer);
+    order_blocks(&s);
     do {
         begin_blocks(&s);
         share_memory(&s);
