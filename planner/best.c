@@ -214,7 +214,7 @@ static ep_status start(ep__search *s, const ep__basis *basis, ep_error *err)
     const bool both = basis->options->dla == EP_DLA_BOTH && s->point.dla_cores > 1;
     s->run_options = (ep_run_options){.batch = 1, .dla_cores = both ? 2 : 1};
     s->most = most_plans(n);
-    s->room = s->most * (basis->options->branches ? 1 + EP__BRANCH_ROUNDS : 1);
+    const uint32_t rounds = 1 + (basis->options->branches ? EP__BRANCH_ROUNDS : 0);
     s->device = EP_NEW(s->arena, ep_device, n);
     s->precision = EP_NEW(s->arena, ep_precision, n);
     s->asked_device = EP_NEW(s->arena, ep_device, n);
@@ -222,7 +222,7 @@ static ep_status start(ep__search *s, const ep__basis *basis, ep_error *err)
     s->wanted_device = EP_NEW(s->arena, ep_device, n);
     s->wanted_precision = EP_NEW(s->arena, ep_precision, n);
     s->group = EP_NEW(s->arena, uint32_t, n);
-    s->seen = EP_NEW(s->arena, uint64_t, s->room);
+    s->seen = EP_NEW(s->arena, uint64_t, (uint64_t)s->most * rounds);
     const bool complete = s->device && s->precision && s->asked_device && s->asked_precision &&
                           s->wanted_device && s->wanted_precision && s->group && s->seen;
     return complete ? EP_OK : ep_fail_memory(err);
@@ -270,6 +270,7 @@ static ep_status refuse(ep__search *s, ep_error *err)
     if (over(best->latency_ns, o->deadline_ns) > 0) {
         double least = best->latency_ns;
         if (s->estimates.basis) EP_TRY(ep__least_value(s, EP_LATENCY, &least, err));
+        if (o->branches) least /= o->dla == EP_DLA_BOTH ? 3 : 2; /* units that share it at best */
         return ep_fail(err, EP_INFEASIBLE,
                        "--deadline-ms %.6g: the nearest plan in %s takes %.3g ms (all on the GPU: "
                        "%.3g ms), and no placement less than %.3g ms",

@@ -35,9 +35,9 @@ typedef struct ep__search {
     bool wants_concurrent; /* the next decision runs branches at once */
     ep__judgement last;    /* of the last decision, if it was judged now */
     bool has_last, has_best;
-    ep_error why;                  /* of the last plan that could not be */
-    uint64_t *seen;                /* hashes of decisions that were judged */
-    uint32_t n_judged, most, room; /* of `seen` */
+    ep_error why;   /* of the last plan that could not be */
+    uint64_t *seen; /* hashes of decisions that were judged */
+    uint32_t n_judged, most;
 } ep__search;
 
 /* Builds what `wanted_device` and `wanted_precision` say, runs it, learns from it and keeps it when

@@ -138,7 +138,7 @@ static int by_work(const void *a, const void *b)
     return x->number < y->number ? -1 : 1;
 }
 
-/* Each a fork leads to `users`, its readers. O(forks x layers between fork and join). */
+/* The most work first. O(forks x layers between fork and join). */
 static ep_status find_branches(finder *f, ep_error *err)
 {
     const ep__dag *dag = &f->dag;
@@ -258,9 +258,14 @@ static ep_status move_branches(ep__search *s, const finder *f, ep_error *err)
     return s->concurrent ? ep__try_moves(s, err) : EP_OK;
 }
 
+/* Longer networks have no branches moved: finding them takes a time that may grow with the square
+ * of the layers, and each plan of so many takes long enough. */
+enum { MOST_LAYERS = 4000 };
+
 ep_status ep__try_branches(ep__search *s, ep_error *err)
 {
     finder f;
+    if (s->basis->layers->n_layers > MOST_LAYERS) return EP_OK;
     EP_TRY(new_finder(s, &f, err));
     EP_TRY(find_branches(&f, err));
     if (f.n == 0) return EP_OK;

@@ -83,8 +83,6 @@ static void two_towers_are_faster_at_once(void **state)
         assert_int_equal(try_plan(&f, "best", &options, NULL), EP_OK);
         assert_valid(f.plan);
         const double found = latency_of(f.planned, f.machine, options.mode);
-        print_message("%s: %.0f ns one after the other, %.0f at once, found %.0f\n", modes[m],
-                      serial, at_once, found);
         assert_true(f.plan->concurrent == (at_once < 0.999 * serial));
         assert_true(f.planned->found.value == found);
         assert_true(found >= at_once * (1 - 1e-9) && found <= at_once * 1.01);

@@ -264,7 +264,6 @@ static void memory_is_shared(void **state)
     build(&f, "g0", true);
     const double shared = run(&f, arena).latency_ns;
     f.machine->dram.uncontended = true;
-    print_message("%.0f %.0f\n", shared, run(&f, arena).latency_ns);
     assert_true(shared > run(&f, arena).latency_ns * 1.01);
     ep_arena_free(arena);
     fixture_free(&f);
