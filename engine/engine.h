@@ -112,7 +112,9 @@ typedef struct ep_session_options {
                           about a product for what computes products; 0: any. For networks that
                           nobody trusts: a Loop may be endless */
     bool plain;        /* without oneDNN, also where it is there: slower */
-    bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor) */
+    bool keep_all;     /* every tensor stays readable until the next run (ep_session_tensor): nodes
+                          are run one by one, where else FP32 is fused and may differ in the last
+                          digits */
     const ep_numerics *numerics; /* NULL: as the network has it. What it points to must outlive the
                                     session */
 } ep_session_options;
@@ -133,7 +135,7 @@ ep_status ep_session_run(ep_session *session, const ep_array *inputs, ep_error *
 const ep_array *ep_session_output(const ep_session *session, uint32_t index);
 /* A tensor of the last run, NULL when it was not kept or computed. */
 const ep_array *ep_session_tensor(const ep_session *session, uint32_t tensor);
-/* Of the last run: nanoseconds per node of the network. */
+/* Of the last run: nanoseconds per node of the network; of fused ones with the first. */
 const double *ep_session_node_ns(const ep_session *session);
 /* Of the last run: per tensor; NULL without numerics. */
 const ep_loss *ep_session_losses(const ep_session *session);

@@ -27,9 +27,6 @@ void ep__fused_mark_read(const ep__fused *fused, bool *read);
 /* Runs what is compiled for the node, or has to be done before its kernel runs. */
 ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err);
 
-/* From now on this thread's work is split among so many; returns how many it was among. */
-uint32_t ep__fused_threads(uint32_t threads);
-
 #else
 
 static inline ep_status ep__fused_place(ep__frame *frame, ep_error *err)
@@ -64,10 +61,6 @@ static inline ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error 
     (void)node;
     (void)err;
     return EP_OK;
-}
-static inline uint32_t ep__fused_threads(uint32_t threads)
-{
-    return threads;
 }
 
 #endif

@@ -54,7 +54,8 @@ static uint64_t round_half(uint64_t n, const float *in, float *out)
     uint32_t lost = 0;
     for (uint64_t i = 0; i < n; i++) {
         const float x = in[i], y = to_half(x);
-        lost += ((bits_of(y) & 0x7fffffffU) == 0x7f800000U) & (bits_of(x) != bits_of(y));
+        const bool infinite = (bits_of(y) & 0x7fffffffU) == 0x7f800000U;
+        lost += infinite && bits_of(x) != bits_of(y) ? 1 : 0;
         out[i] = y;
     }
     return lost;
@@ -65,7 +66,7 @@ static uint64_t round_int8(float scale, uint64_t n, const float *in, float *out)
     uint32_t lost = 0;
     for (uint64_t i = 0; i < n; i++) {
         const float x = in[i] / scale;
-        lost += (x >= 127.5F) | (x < -128.5F);
+        lost += x >= 127.5F || x < -128.5F ? 1 : 0;
         out[i] = ep__to_int8(x) * scale;
     }
     return lost;

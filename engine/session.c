@@ -84,11 +84,7 @@ ep_status ep_session_run(ep_session *session, const ep_array *inputs, ep_error *
     session->context.work = 0;
     if (session->frame.numerics) ep__numerics_begin(&session->frame);
     EP_TRY(set_inputs(&session->frame, inputs, err));
-    if (!session->frame.fused) return ep__frame_run(&session->frame, err);
-    const uint32_t threads = ep__fused_threads(session->context.threads);
-    const ep_status status = ep__frame_run(&session->frame, err);
-    (void)ep__fused_threads(threads);
-    return status;
+    return ep__frame_run(&session->frame, err);
 }
 
 const ep_array *ep_session_output(const ep_session *session, uint32_t index)

@@ -83,7 +83,7 @@ static ep_status wrong_device(const ep_layer *layer, ep_pin pin, ep_device devic
                "--layer-device-types: '%s' is pinned to %s, which refuses it (%s: %s, allowed %s)",
                layer->name, pinned_device(pin), why->rule->id, why->value, why->bound);
     return ep_fail(err, EP_INFEASIBLE,
-                   "--layer-device-types: '%s' is pinned to %s, and --dla leaves it to %s",
+                   "--layer-device-types: '%s' is pinned to %s, and runs on %s here (see --dla)",
                    layer->name, pinned_device(pin), ep_device_name(device));
 }
 

@@ -130,7 +130,7 @@ ep_status ep__multiply(uint32_t threads, const ep__gemm *product, uint64_t count
     j.tiles_m = ep_div_up((uint64_t)p.m, (uint64_t)j.tile_m);
     j.tiles_n = ep_div_up((uint64_t)p.n, (uint64_t)j.tile_n);
     const uint64_t macs = (uint64_t)(j.tile_m * j.tile_n) * (uint64_t)(p.k + 1);
-    if (openblas_get_num_threads() != 1) openblas_set_num_threads(1);
+    openblas_set_num_threads(1); /* which it forgets when OpenMP is told another number */
     ep_parallel(threads, count * j.tiles_m * j.tiles_n, PIECE_MACS / (macs + 1) + 1, multiply_tiles,
                 &j);
     return EP_OK;

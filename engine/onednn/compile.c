@@ -201,9 +201,9 @@ ep_status ep__fused_make(ep__frame *frame, const uint32_t *root, ep_error *err)
         ep_arena_free(c.arena);
         return ep_fail_memory(err);
     }
-    const uint32_t threads = ep__fused_threads(frame->context->threads);
+    const uint32_t threads = ep__set_threads(frame->context->threads);
     const ep_status status = fuse(frame, &c, err);
-    (void)ep__fused_threads(threads);
+    (void)ep__set_threads(threads);
     for (const ep__pending *p = c.all_pending; p; p = p->next) {
         if (p->pd) dnnl_primitive_desc_destroy(p->pd);
     }

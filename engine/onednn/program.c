@@ -254,10 +254,15 @@ void ep__fused_mark_read(const ep__fused *fused, bool *read)
     }
 }
 
-ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err)
+uint32_t ep__set_threads(uint32_t threads)
 {
-    const ep__fused_step *step = &frame->fused->steps[node];
-    EP_TRY(ep__spend_work(frame->context, step->work, err));
+    const uint32_t before = (uint32_t)omp_get_max_threads();
+    omp_set_num_threads((int)threads);
+    return before;
+}
+
+static ep_status run_actions(ep__frame *frame, const ep__fused_step *step, ep_error *err)
+{
     for (uint32_t i = 0; i < step->count; i++) {
         const ep__action *action = &frame->fused->actions[step->first + i];
         EP_TRY(run_action(frame, action, err));
@@ -266,9 +271,14 @@ ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err)
     return EP_OK;
 }
 
-uint32_t ep__fused_threads(uint32_t threads)
+ep_status ep__fused_run(ep__frame *frame, uint32_t node, ep_error *err)
 {
-    const uint32_t before = (uint32_t)omp_get_max_threads();
-    omp_set_num_threads((int)threads);
-    return before;
+    const ep__fused_step *step = &frame->fused->steps[node];
+    EP_TRY(ep__spend_work(frame->context, step->work, err));
+    if (step->count == 0) return EP_OK;
+    /* only for oneDNN: OpenBLAS, too, would split its work among so many */
+    const uint32_t threads = ep__set_threads(frame->context->threads);
+    const ep_status status = run_actions(frame, step, err);
+    (void)ep__set_threads(threads);
+    return status;
 }

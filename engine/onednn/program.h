@@ -208,6 +208,9 @@ ep_status ep__emit_function(ep__compiler *c, ep__action_function function, void 
 ep_status ep__emit_reorder(ep__compiler *c, const ep__form *from, const ep__form *to,
                            ep_error *err);
 
+/* From now on OpenMP splits this thread's work among so many; returns among how many before. */
+uint32_t ep__set_threads(uint32_t threads);
+
 /* EP_NO_MEMORY or EP_UNSUPPORTED for a failure of oneDNN's. */
 ep_status ep__dnnl(dnnl_status_t status, ep_error *err);
 
@@ -220,6 +223,10 @@ dnnl_primitive_desc_t ep__make_pd(const ep__compiler *c, const void *op_desc,
 void ep__find_chain(const ep__compiler *c, uint32_t t, bool as_matrix, ep__chain *out);
 /* The activation that the node is, of its input 0. */
 bool ep__activation_of(const ep__compiler *c, const ep_node *node, ep__post *out);
+/* The layout of a BINARY post's operand: with as many dimensions as the result has, or as rows of a
+ * matrix. False when it does not fit. */
+bool ep__operand_md(const ep__compiler *c, const ep__chain *chain, const ep__post *post,
+                    dnnl_memory_desc_t *out);
 /* Attributes with the first `n` posts of the chain; NULL when out of memory or impossible. */
 dnnl_primitive_attr_t ep__attributes(const ep__compiler *c, const ep__chain *chain, uint32_t n);
 

@@ -304,6 +304,31 @@ static void products(void **state)
     check(&f, "2x9x24");
 }
 
+/* Weights that stay in the file until they are packed, at every alignment there. */
+static void large_weights(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"w", "w2", "w34", "w567"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fixture f;
+        begin(&f, "1x160x3x3");
+        weight(&f.m, names[i], "160x160");
+        weight(&f.m, "filters", "160x160x1x1");
+        ONNX_INTS(&f.m, "rows", 9, 160);
+        ONNX_INTS(&f.m, "row", 1, 160);
+        onnx_node(&f.m, "c = Conv(x, filters)");
+        onnx_node(&f.m, "r = Reshape(c, rows)");
+        onnx_node(&f.m, "p = MatMul(r, %s)", names[i]);
+        onnx_node(&f.m, "m = ReduceMean(p) axes=[0]");
+        onnx_node(&f.m, "o = Reshape(m, row)");
+        onnx_node(&f.m, "g = Gemm(o, %s) transB=1", names[i]);
+        onnx_node(&f.m, "y = MatMul(g, %s)", names[i]);
+        output(&f, "y");
+        output(&f, "p");
+        check(&f, "1x160x3x3");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +338,7 @@ int main(void)
         cmocka_unit_test(outputs_within),
         cmocka_unit_test(layouts),
         cmocka_unit_test(products),
+        cmocka_unit_test(large_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,9 +201,9 @@ static void what_cannot_be_is_infeasible(void **state)
          "'sigmoid' is pinned to the DLA, which refuses it (general.precision"},
         {int8, NULL, "to_int:fp16", "'to_int' (Cast) is pinned to fp16; the GPU has it in fp32"},
         {fp16, NULL, "conv1:int8", "'conv1' (Convolution) is pinned to int8; the GPU has it in"},
-        {int8, "conv1:DLA1", NULL, "'conv1' is pinned to dla1, and --dla leaves it to gpu"},
-        {second, "conv1:DLA0", NULL, "'conv1' is pinned to dla0, and --dla leaves it to gpu"},
-        {none, "conv1:DLA", NULL, "'conv1' is pinned to the DLA, and --dla leaves it to gpu"},
+        {int8, "conv1:DLA1", NULL, "'conv1' is pinned to dla1, and runs on gpu here (see --dla)"},
+        {second, "conv1:DLA0", NULL, "'conv1' is pinned to dla0, and runs on gpu here (see --dla)"},
+        {none, "conv1:DLA", NULL, "'conv1' is pinned to the DLA, and runs on gpu here (see --dla)"},
         {whole, "conv1:GPU", NULL, "--no-fallback: 'conv1' is pinned to another device"},
     };
     fixture f = network();
