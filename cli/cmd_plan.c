@@ -187,6 +187,9 @@ static ep_status show_timeline(const planning *job, const ep__workload_request *
 {
     const ep_report_plan *plan = &job->plans.plans[job->plans.n_plans - 1];
     const ep_planned *planned = plan->planned;
+    EP_FAIL_IF(planned->plan.concurrent, err, EP_BAD_USAGE,
+               "--%s shows kernels one after the other, and this plan runs branches at once",
+               job->given[GANTT] ? "gantt" : "trace");
     const bool on_dla = planned->plan.n_subgraphs > 0;
     const ep_lane lane = {.name = job->model.network->name,
                           .planned = planned,

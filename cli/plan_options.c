@@ -35,6 +35,8 @@ const ep__option ep__plan_options[N_OPTIONS] = {
     [DEADLINE_MS] = {"--deadline-ms", "MS", "best: a batch takes no longer"},
     [MAX_POWER_W] = {"--max-power-w", "W", "best: the module draws no more"},
     [MAX_SUBGRAPHS] = {"--max-subgraphs", "N", "best: no more on the DLA"},
+    [BRANCHES] = {"--branches", NULL,
+                  "best: branches may run at once on GPU and DLA, as several engines"},
     [DLA] = {"--dla", "0|1|both|none",
              "DLA core to plan for (default: 0 where there is one);\n"
              "both: batches go to the cores in turn"},
@@ -100,8 +102,9 @@ static const char *io_name(uint32_t io)
 static ep_status check_plan_files(const char *const *given, ep_error *err)
 {
     static const int of_plan[] = {
-        PRECISION, NO_TF32,       STRATEGY,         DLA,        NO_FALLBACK, IO,     BATCH, SHAPES,
-        LEVEL,     LAYER_DEVICES, LAYER_PRECISIONS, MIN_SHAPES, MAX_SHAPES,  TIMINGS};
+        PRECISION,  NO_TF32, STRATEGY, DLA,           NO_FALLBACK,      IO,
+        BATCH,      SHAPES,  LEVEL,    LAYER_DEVICES, LAYER_PRECISIONS, MIN_SHAPES,
+        MAX_SHAPES, TIMINGS, BRANCHES};
     static const int of_clocks[] = {GOVERNOR, AMBIENT, HEATSINK, DURATION};
     for (size_t i = 0; given[LOAD] && i < sizeof of_plan / sizeof *of_plan; i++) {
         EP_FAIL_IF(given[of_plan[i]], err, EP_BAD_USAGE, "%s: the plan of --load has its own",
@@ -119,14 +122,14 @@ static ep_status check_plan_files(const char *const *given, ep_error *err)
 /* Options that are about one kind of run. */
 static ep_status check_kinds(const char *const *given, ep_error *err)
 {
-    static const int of_one_plan[] = {STRATEGY, DEADLINE_MS, MAX_POWER_W,   MAX_SUBGRAPHS,
-                                      DLA,      LAYERS,      LAYER_DEVICES, LAYER_PRECISIONS,
-                                      SAVE,     LOAD,        KERNELS,       EXPLAIN};
+    static const int of_one_plan[] = {
+        STRATEGY,         DEADLINE_MS, MAX_POWER_W, MAX_SUBGRAPHS, DLA,     LAYERS,  LAYER_DEVICES,
+        LAYER_PRECISIONS, SAVE,        LOAD,        KERNELS,       EXPLAIN, BRANCHES};
     static const int of_workloads[] = {RATE, LATENCY_MS, COPIES, CPU_GBPS};
     static const int not_of_pareto[] = {
         MODEL,    STREAMS,       SCENARIO,         GOVERNOR, AMBIENT, HEATSINK,
         DURATION, TEGRASTATS,    LAYERS,           KERNELS,  TRACE,   GANTT,
-        EXPLAIN,  LAYER_DEVICES, LAYER_PRECISIONS, SAVE,     LOAD};
+        EXPLAIN,  LAYER_DEVICES, LAYER_PRECISIONS, SAVE,     LOAD,    BRANCHES};
     const bool is_workload = ep__plan_is_workload(given);
     for (size_t i = 0; i < sizeof of_one_plan / sizeof *of_one_plan; i++) {
         EP_FAIL_IF(is_workload && given[of_one_plan[i]], err, EP_BAD_USAGE,
@@ -194,7 +197,8 @@ ep_status ep__plan_options_parse(const char *const *given, ep_plan_options *out,
     const ep__goal_texts goal = {.objective = ep__plan_is_workload(given) ? NULL : given[OBJECTIVE],
                                  .deadline_ms = given[DEADLINE_MS],
                                  .max_power_w = given[MAX_POWER_W],
-                                 .max_subgraphs = given[MAX_SUBGRAPHS]};
+                                 .max_subgraphs = given[MAX_SUBGRAPHS],
+                                 .branches = given[BRANCHES]};
     return ep__goal_parse(&goal, ep__plan_is_all(given[STRATEGY]) ? NULL : given[STRATEGY], out,
                           err);
 }

@@ -27,6 +27,7 @@ enum {
     DEADLINE_MS,
     MAX_POWER_W,
     MAX_SUBGRAPHS,
+    BRANCHES,
     DLA,
     NO_FALLBACK,
     LAYER_DEVICES,

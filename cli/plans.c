@@ -14,6 +14,7 @@ ep_status ep__goal_parse(const ep__goal_texts *texts, const char *strategy,
                         : texts->deadline_ms   ? "--deadline-ms"
                         : texts->max_power_w   ? "--max-power-w"
                         : texts->max_subgraphs ? "--max-subgraphs"
+                        : texts->branches      ? "--branches"
                                                : NULL;
     EP_FAIL_IF(given && strategy && !ep_strategy_searches(strategy), err, EP_BAD_USAGE,
                "%s is for strategy best, and --strategy is %s", given, strategy);
@@ -38,6 +39,7 @@ ep_status ep__goal_parse(const ep__goal_texts *texts, const char *strategy,
     options->objective = (ep_objective)objective;
     options->deadline_ns = deadline_ms * 1e6;
     options->max_subgraphs = (uint32_t)max_subgraphs;
+    options->branches = texts->branches;
     return EP_OK;
 }
 

@@ -6,9 +6,10 @@
 #include "planner/planner.h"
 #include "report/report.h"
 
-/* What --objective, --deadline-ms, --max-power-w and --max-subgraphs say; NULL: not given. */
+/* What --objective, --deadline-ms, --max-power-w, --max-subgraphs and
+ * --branches say; NULL: not given. */
 typedef struct ep__goal_texts {
-    const char *objective, *deadline_ms, *max_power_w, *max_subgraphs;
+    const char *objective, *deadline_ms, *max_power_w, *max_subgraphs, *branches;
 } ep__goal_texts;
 
 /* Into the options of plans. `strategy` is the one asked for, NULL: all. */

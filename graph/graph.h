@@ -205,7 +205,7 @@ struct ep_network {
     int64_t batch_from, batch_to; /* static network: leading dimension of the first input in the
                                      file (1 when symbolic) and now; 0, 0 as imported */
     uint32_t n_maps;
-    ep_map *maps; /* the model and its external data; owned */
+    ep_map *maps;             /* the model and its external data; owned */
     const ep_network *source; /* static network: the imported one, whose weights it shares */
 };
 
@@ -543,6 +543,7 @@ typedef struct ep_plan {
     const uint32_t *order;         /* layers in execution order; those of a subgraph are in a row */
     const bool *leaves;            /* per tensor (at roots): a network output, or read outside the
                                       subgraph, or the GPU, that writes it */
+    bool concurrent; /* branches run at once on GPU and DLA cores; else kernels one after another */
     uint32_t n_subgraphs;
     const ep_subgraph *subgraphs;
     uint32_t n_kernels;

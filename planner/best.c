@@ -55,7 +55,7 @@ bool ep__is_better(const ep__judgement *a, const ep__judgement *b)
 /* FNV-1a, of a byte a layer. */
 static uint64_t hash_of(const ep__search *s, bool sheds)
 {
-    uint64_t hash = 14695981039346656037U ^ sheds;
+    uint64_t hash = 14695981039346656037U ^ (uint64_t)(sheds | s->wants_concurrent << 1);
     for (uint32_t l = 0; l < s->basis->layers->n_layers; l++) {
         hash ^= (uint64_t)s->wanted_device[l] << 4 | (uint64_t)s->wanted_precision[l];
         hash *= 1099511628211U;
@@ -79,10 +79,19 @@ static void keep(ep__search *s, const ep__judgement *j, const ep_plan *plan, boo
     s->best = *j;
     s->has_best = true;
     s->sheds = sheds;
+    s->concurrent = plan->concurrent;
     memcpy(s->asked_device, s->wanted_device, n * sizeof *s->device);
     memcpy(s->asked_precision, s->wanted_precision, n * sizeof *s->precision);
     memcpy(s->device, plan->device, n * sizeof *s->device);
     memcpy(s->precision, plan->precision, n * sizeof *s->precision);
+}
+
+/* Running branches at once takes more engines and events between them: not for nothing. */
+static bool wins(const ep__search *s, const ep__judgement *j)
+{
+    const double least_gain = 1e-3;
+    const bool same = s->wants_concurrent == s->concurrent || j->excess != s->best.excess;
+    return ep__is_better(j, &s->best) && (same || j->value < s->best.value * (1 - least_gain));
 }
 
 /* A decision takes pinned layers along to where they are pinned, if they can be there. */
@@ -107,11 +116,14 @@ static void keep_pins(ep__search *s)
 ep_status ep__judge(ep__search *s, bool sheds, ep_error *err)
 {
     keep_pins(s);
+    s->has_last = false;
     if (s->n_judged == s->most || is_known(s, sheds)) return EP_OK;
     s->n_judged++;
     ep_arena_reset(s->scratch, SIZE_MAX);
-    const ep_assignment wanted = {
-        .device = s->wanted_device, .precision = s->wanted_precision, .sheds = sheds};
+    const ep_assignment wanted = {.device = s->wanted_device,
+                                  .precision = s->wanted_precision,
+                                  .concurrent = s->wants_concurrent,
+                                  .sheds = sheds};
     ep_planned planned = {0};
     ep_run run;
     ep_status status = ep__build(s->basis, "best", &wanted, s->scratch, &planned, &s->why);
@@ -123,8 +135,10 @@ ep_status ep__judge(ep__search *s, bool sheds, ep_error *err)
     if (status != EP_OK) return ep_fail(err, status, "%s", s->why.text);
     if (s->estimates.basis) ep__estimates_learn(&s->estimates, &planned.plan, &run);
     const ep__judgement j = judgement_of(s, &planned.plan, &run);
+    s->last = j;
+    s->has_last = true;
     if (s->n_judged == 1) s->gpu = j;
-    if (s->n_judged == 1 || (!s->basis->no_limits && ep__is_better(&j, &s->best))) {
+    if (s->n_judged == 1 || (!s->basis->no_limits && wins(s, &j))) {
         keep(s, &j, &planned.plan, sheds);
     }
     return EP_OK;
@@ -134,8 +148,10 @@ ep_status ep__judge(ep__search *s, bool sheds, ep_error *err)
  * be asked for again. */
 ep_status ep__build_best(const ep__search *s, ep_arena *arena, ep_planned *out, ep_error *err)
 {
-    const ep_assignment wanted = {
-        .device = s->asked_device, .precision = s->asked_precision, .sheds = s->sheds};
+    const ep_assignment wanted = {.device = s->asked_device,
+                                  .precision = s->asked_precision,
+                                  .concurrent = s->concurrent,
+                                  .sheds = s->sheds};
     return ep__build(s->basis, "best", &wanted, arena, out, err);
 }
 
@@ -198,6 +214,7 @@ static ep_status start(ep__search *s, const ep__basis *basis, ep_error *err)
     const bool both = basis->options->dla == EP_DLA_BOTH && s->point.dla_cores > 1;
     s->run_options = (ep_run_options){.batch = 1, .dla_cores = both ? 2 : 1};
     s->most = most_plans(n);
+    const uint32_t rounds = 1 + (basis->options->branches ? EP__BRANCH_ROUNDS : 0);
     s->device = EP_NEW(s->arena, ep_device, n);
     s->precision = EP_NEW(s->arena, ep_precision, n);
     s->asked_device = EP_NEW(s->arena, ep_device, n);
@@ -205,7 +222,7 @@ static ep_status start(ep__search *s, const ep__basis *basis, ep_error *err)
     s->wanted_device = EP_NEW(s->arena, ep_device, n);
     s->wanted_precision = EP_NEW(s->arena, ep_precision, n);
     s->group = EP_NEW(s->arena, uint32_t, n);
-    s->seen = EP_NEW(s->arena, uint64_t, s->most);
+    s->seen = EP_NEW(s->arena, uint64_t, (uint64_t)s->most * rounds);
     const bool complete = s->device && s->precision && s->asked_device && s->asked_precision &&
                           s->wanted_device && s->wanted_precision && s->group && s->seen;
     return complete ? EP_OK : ep_fail_memory(err);
@@ -233,6 +250,11 @@ static ep_status search(ep__search *s, double *bound, ep_error *err)
     EP_TRY(try_builders(s, err));
     EP_TRY(ep__try_cuts(s, err));
     EP_TRY(ep__try_moves(s, err));
+    if (s->basis->options->branches) EP_TRY(ep__try_branches(s, err));
+    if (s->concurrent) {
+        *bound = 0;
+        return EP_OK;
+    }
     return ep__least_value(s, s->basis->options->objective, bound, err);
 }
 
@@ -248,6 +270,7 @@ static ep_status refuse(ep__search *s, ep_error *err)
     if (over(best->latency_ns, o->deadline_ns) > 0) {
         double least = best->latency_ns;
         if (s->estimates.basis) EP_TRY(ep__least_value(s, EP_LATENCY, &least, err));
+        if (o->branches) least /= o->dla == EP_DLA_BOTH ? 3 : 2; /* units that share it at best */
         return ep_fail(err, EP_INFEASIBLE,
                        "--deadline-ms %.6g: the nearest plan in %s takes %.3g ms (all on the GPU: "
                        "%.3g ms), and no placement less than %.3g ms",

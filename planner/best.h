@@ -4,6 +4,9 @@
 
 #include "planner/estimate.h"
 
+/* Branches are moved in as many rounds, each of as many plans as the search before. */
+enum { EP__BRANCH_ROUNDS = 3 };
+
 /* What a plan came to. */
 typedef struct ep__judgement {
     double value;                          /* of the objective */
@@ -25,11 +28,13 @@ typedef struct ep__search {
     ep_precision *precision;
     ep_device *asked_device; /* the decision that it was built of: before it shed anything */
     ep_precision *asked_precision;
-    bool sheds;
+    bool sheds, concurrent;
     uint32_t *group;          /* per layer: its subgraph, or its kernel: what moves together */
     ep_device *wanted_device; /* room for the next decision */
     ep_precision *wanted_precision;
-    bool has_best;
+    bool wants_concurrent; /* the next decision runs branches at once */
+    ep__judgement last;    /* of the last decision, if it was judged now */
+    bool has_last, has_best;
     ep_error why;   /* of the last plan that could not be */
     uint64_t *seen; /* hashes of decisions that were judged */
     uint32_t n_judged, most;
@@ -46,6 +51,9 @@ ep_status ep__build_best(const ep__search *s, ep_arena *arena, ep_planned *out, 
 ep_status ep__try_cuts(ep__search *s, ep_error *err);
 /* Moves subgraphs, gaps between them and kernels at their borders, while that helps. */
 ep_status ep__try_moves(ep__search *s, ep_error *err);
+/* Moves branches between GPU and DLA cores, all at work at once, from the best plan and from the
+ * GPU alone, while that helps. */
+ep_status ep__try_branches(ep__search *s, ep_error *err);
 /* What the module draws when nothing runs. */
 double ep__idle_w(const ep_machine *machine);
 /* A bound of that objective's value, constraints or not. */

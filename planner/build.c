@@ -275,6 +275,7 @@ ep_status ep__build(const ep__basis *basis, const char *strategy, const ep_assig
     out->verdicts = b.verdicts;
     out->plan = (ep_plan){.layers = basis->layers,
                           .strategy = strategy,
+                          .concurrent = wanted->concurrent,
                           .native_io = ep__io(basis) != EP_IO_LINEAR,
                           .dla_pool_pixels = basis->machine->dla.pool_line_pixels,
                           .dla_outputs_fp16 = basis->options->io == EP_IO_NATIVE_FP16_OUT};

@@ -93,6 +93,7 @@ static ep_status gather(const ep_plan_file_source *source, ep_plan_file *file, e
     file->model = plan->layers->network->name;
     file->model_sha256 = source->model_sha256;
     file->strategy = plan->strategy;
+    file->concurrent = plan->concurrent;
     file->options = *source->options;
     file->options.search.timings = NULL;
     file->options.pins = NULL;

@@ -20,8 +20,11 @@ static ep_status build(const ep_plan_file *file, const ep_layers *layers, const 
         precision[layer->index] = layer->precision;
         subgraph[layer->index] = layer->subgraph;
     }
-    const ep_assignment wanted = {
-        .device = device, .precision = precision, .order = order, .subgraph = subgraph};
+    const ep_assignment wanted = {.device = device,
+                                  .precision = precision,
+                                  .order = order,
+                                  .subgraph = subgraph,
+                                  .concurrent = file->concurrent};
     ep_plan_options options = file->options;
     if (strcmp(file->strategy, "gpu") == 0) options.dla = EP_DLA_NONE; /* asks no rules */
     return ep_plan_build(layers, machine, file->strategy, &wanted, &options, out, err);

@@ -165,6 +165,9 @@ static ep_status read_options(reader *r, const json_t *root)
     EP_TRY(get_bool(r, options, "no_tf32", &f->options.no_tf32));
     EP_TRY(get_bool(r, options, "sparse", &f->options.sparse));
     EP_TRY(get_index(r, options, "builder_optimization_level", EP_SEARCH_LEVEL_MAX + 1, &level));
+    if (json_object_get(options, "branches_at_once")) {
+        EP_TRY(get_bool(r, options, "branches_at_once", &f->concurrent));
+    }
     if (level == EP_NO_INDEX) return bad(r, "no \"builder_optimization_level\"");
     f->options.precision = (ep_precision_choice)precision;
     f->options.dla = (ep_dla_choice)dla;

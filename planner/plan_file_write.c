@@ -76,6 +76,9 @@ static json_t *options_of(const ep_plan_file *file)
         "standalone", o->standalone, "no_tf32", o->no_tf32, "sparse", o->sparse,
         "builder_optimization_level", o->search.level + EP_SEARCH_LEVEL_DEFAULT);
     bool complete = options;
+    if (file->concurrent) {
+        complete = options && json_object_set_new(options, "branches_at_once", json_true()) == 0;
+    }
 #define X(name)                                                                                    \
     complete = complete && json_object_set_new(options, #name, text_or_null(file->texts.name)) == 0;
     EP_PLAN_FILE_TEXT_MAP(X)

@@ -170,6 +170,7 @@ typedef struct ep_plan_options {
     double deadline_ns;     /* latency at most; 0: any */
     double max_power_w;     /* power at most; 0: any */
     uint32_t max_subgraphs; /* at most; 0: as many as there is room for */
+    bool branches;          /* may run branches at once on GPU and DLA cores, as several engines */
 } ep_plan_options;
 
 /* Reads pins in the grammar of trtexec's --layerDeviceTypes ("conv1:DLA,fc*:GPU"; also DLA0, DLA1)
@@ -188,7 +189,8 @@ typedef struct ep_search_result {
     uint32_t n_judged; /* plans built and run; 0: another strategy */
     ep_objective objective;
     double value; /* ns, nJ, ns between batches, nJ x ns */
-    double bound; /* no placement has less, if layers cost no less than in any plan judged */
+    double bound; /* no placement has less, if layers cost no less than in any plan judged; 0: of a
+                     plan that runs branches at once there is none */
 } ep_search_result;
 
 /* A plan with the costs of its kernels. Opaque memory: everything lives in `arena`. */
@@ -217,6 +219,7 @@ typedef struct ep_assignment {
                              all of one */
     /* execution order, and the subgraph of each layer, as a plan had them; NULL: formed anew */
     const uint32_t *order, *subgraph;
+    bool concurrent; /* branches run at once */
     bool sheds; /* what passes the limits of loadables and pools runs on the GPU instead, as the
                    strategy "greedy" has it; else that is EP_INFEASIBLE */
 } ep_assignment;
@@ -385,6 +388,7 @@ typedef struct ep_plan_file {
     uint32_t n_settings;
     const ep_setting *settings;
     const char *strategy;
+    bool concurrent;         /* as ep_plan has it */
     ep_plan_options options; /* without what it points to, and loadables in use */
     ep_plan_file_texts texts;
     const char *mode; /* of the operating point, with its clocks */

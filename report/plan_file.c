@@ -43,6 +43,7 @@ static void append_figures(const ep_plan_file *f, unsigned width, ep_text *out)
     ep__append_plural(&line, (uint32_t)p->transitions, "transition");
     ep_text_printf(&line, ", ");
     ep__append_plural(&line, (uint32_t)p->io_reformats, "I/O reformat");
+    if (f->concurrent) ep_text_printf(&line, "; branches at once");
     ep_text_printf(out, "\n");
     ep__append_line(out, width, 2, &line);
 }

@@ -156,7 +156,12 @@ static void write_search(ep_text *out, const ep_planned *planned)
     ep__json_open(out, "search", '{');
     ep__json_text(out, "objective", ep_objective_name(planned->found.objective));
     ep__json_integer(out, "plans_judged", planned->found.n_judged);
-    ep__json_number(out, "gap_pct", ep__gap_percent(planned));
+    if (planned->plan.concurrent) {
+        ep__json_null(out, "gap_pct");
+    } else {
+        ep__json_number(out, "gap_pct", ep__gap_percent(planned));
+    }
+    ep__json_bool(out, "branches_at_once", planned->plan.concurrent);
     ep__json_close(out, '}');
 }
 

@@ -62,7 +62,7 @@ const ep_footprint *ep__footprint_of(const ep_report *report, uint32_t p, uint32
 double ep__gap_percent(const ep_planned *planned)
 {
     const ep_search_result *found = &planned->found;
-    if (found->n_judged == 0) return -1;
+    if (found->n_judged == 0 || planned->plan.concurrent) return -1;
     return found->bound > 0 ? 100 * (found->value / found->bound - 1) : 0;
 }
 

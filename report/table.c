@@ -218,6 +218,25 @@ static void append_gaps(const ep_report *report, unsigned width, ep_text *out)
     ep_text_free(&line);
 }
 
+/* "best: branches at once in MAXN, 50W" */
+static void append_branches(const ep_report *report, unsigned width, ep_text *out)
+{
+    const uint32_t p = report->n_plans - 1;
+    ep_text line = {0};
+    for (uint32_t m = 0; m < report->n_modes; m++) {
+        const ep_plan *plan = &ep__planned_of(report, p, m)->plan;
+        if (!plan->concurrent || !ep__run_of(report, p, m)) continue;
+        if (line.length > 0) {
+            ep_text_printf(&line, ", %s", report->modes[m]->name);
+        } else {
+            ep_text_printf(&line, "%s: branches at once in %s", plan->strategy,
+                           report->modes[m]->name);
+        }
+    }
+    if (line.length > 0) ep__append_line(out, width, 2, &line);
+    ep_text_free(&line);
+}
+
 ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out, ep_error *err)
 {
     ep__title_section(report, width, out);
@@ -231,6 +250,7 @@ ep_status ep_report_table(const ep_report *report, unsigned width, ep_text *out,
     ep_text_printf(out, "\n");
     append_modes(report, width, out);
     append_gaps(report, width, out);
+    append_branches(report, width, out);
     ep__governor_section(report, width, out);
     ep__heat_section(report, width, out);
     ep_text_printf(out, "\n");

@@ -1,4 +1,4 @@
-/* A plan at an operating point: kernels one after the other, rails summed. */
+/* A plan at an operating point: kernels one after the other, or branches at once, rails summed. */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -224,10 +224,10 @@ static double latency_of(const totals *t)
 }
 
 /* Batches in turn on `cores` DLA cores; the GPU and DRAM serve them all. */
-static double period_of(const totals *t, const ep_point *point, int64_t cores)
+static double period_of(const totals *t, double latency_ns, const ep_point *point, int64_t cores)
 {
     const double dram = t->dram_bytes / point->dram_gbps;
-    return fmax(latency_of(t) / (double)cores, cores > 1 ? fmax(t->gpu_ns, dram) : 0);
+    return fmax(latency_ns / (double)cores, cores > 1 ? fmax(t->gpu_ns, dram) : 0);
 }
 
 static ep_status new_arrays(const ep_plan *plan, ep_arena *arena, arrays *a, ep_error *err)
@@ -258,10 +258,14 @@ ep_status ep_sim_run(const ep_plan *plan, const ep_cost *costs, const ep_point *
                     .layer_nj = a.layer_nj};
     totals t = {0};
     walk(plan, costs, point, &a, out, &t);
-    const bool takes_turns = ep_device_is_dla(last) && !ep_plan_uses_both_cores(plan);
+    const bool takes_turns =
+        ep_device_is_dla(last) && !ep_plan_uses_both_cores(plan) && !plan->concurrent;
     const int64_t cores = takes_turns ? options->dla_cores : 1;
-    const double period_ns = period_of(&t, point, cores);
     out->latency_ns = latency_of(&t);
+    if (plan->concurrent && out->latency_ns > 0) {
+        EP_TRY(ep__branches_ns(plan, costs, point, &out->latency_ns, err));
+    }
+    const double period_ns = period_of(&t, out->latency_ns, point, cores);
     out->period_ns = period_ns;
     out->gpu_ns = t.gpu_ns;
     out->dla_ns = t.dla_ns;

@@ -241,7 +241,7 @@ typedef struct ep_unit_busy {
 #define EP_MAX_UNITS 20
 
 typedef struct ep_run {
-    double latency_ns;     /* of one batch */
+    double latency_ns;     /* of one batch; less than the sum of its kernels if plan->concurrent */
     double throughput_ips; /* images a second at the steady rate */
     double period_ns;      /* between batches at that rate */
     double power_w;        /* module: the rails summed, idle included, back to back */
@@ -273,7 +273,8 @@ typedef struct ep_run {
 typedef struct ep_run_options {
     int64_t batch;     /* images in a batch: for images a second */
     int64_t dla_cores; /* how many cores work on successive batches in turn: 1, or 2 with
-                          --dla both; a plan that uses both itself counts as 1 */
+                          --dla both; a plan that uses both itself, or runs
+                          branches at once, counts as 1 */
 } ep_run_options;
 
 /* `costs` has one entry a kernel. Arrays in `out` live in `arena`. EP_INFEASIBLE: the mode does not
@@ -378,7 +379,8 @@ typedef struct ep_step {
 } ep_step;
 
 /* A network as a chain of steps at an operating point: a builder's engine runs its kernels one
- * after the other, whichever device they are on. */
+ * after the other, whichever device they are on. Of a concurrent plan, too: ep_sim_run alone runs
+ * branches at once. */
 typedef struct ep_task {
     const char *name;    /* of the network */
     const ep_plan *plan; /* of the kernels; must outlive this */

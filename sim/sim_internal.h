@@ -84,6 +84,12 @@ double ep__step_ns(const ep_step *step, const ep_point *point, double gbps);
  * more. */
 double ep__share_dram(const ep_point *point, ep__client *clients, uint32_t n);
 
+/* ---- branches.c ---------------------------------------------------------------------------- */
+
+/* Time of one batch when blocks of the plan run at once. Some kernel must take time. */
+ep_status ep__branches_ns(const ep_plan *plan, const ep_cost *costs, const ep_point *point,
+                          double *ns, ep_error *err);
+
 /* ---- task.c -------------------------------------------------------------------------------- */
 
 /* Power while a step takes `ns`. */

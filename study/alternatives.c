@@ -26,7 +26,8 @@ static ep_status ask(asker *a, ep_device device, ep_precision precision, ep_alte
     ep_planned *other = NULL;
     a->device[a->layer] = device;
     a->precision[a->layer] = precision;
-    const ep_assignment wanted = {.device = a->device, .precision = a->precision};
+    const ep_assignment wanted = {
+        .device = a->device, .precision = a->precision, .concurrent = a->plan->concurrent};
     ep_status status = ep_plan_build(a->plan->layers, a->machine, a->plan->strategy, &wanted,
                                      a->options, &other, why);
     if (status == EP_OK) {
